@@ -1,0 +1,82 @@
+#pragma once
+
+// What the API may ask of the agent. The engine implements it; tests give their own. Safe to call
+// from any thread; nothing here waits for the loop: what takes time comes back as a Pending.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "model/evidence.hpp"
+#include "model/pool.hpp"
+#include "model/snapshot.hpp"
+#include "model/usage.hpp"
+
+namespace keyherd::api {
+
+// An answer on its way: empty until it is there.
+template <class T>
+using Pending = std::function<std::optional<Result<T>>()>;
+
+struct RotateCommand {
+  std::string pool;
+  std::optional<std::string> to;
+  std::string reason;
+  std::string actor;
+  bool dry_run = false;
+};
+
+// What consumers are told to use now: the published decision.
+struct ActiveKey {
+  std::string pool;
+  std::string key;
+  std::shared_ptr<const Secret> secret;
+  std::int64_t generation = 0;
+  WallTime published_at;
+  WallTime valid_until;
+};
+
+struct UsageRange {
+  std::optional<WallTime> from;
+  std::optional<WallTime> to;  // exclusive
+};
+
+struct Firing {
+  std::string schedule;
+  WallTime at;
+  std::string local;  // in the schedule's own zone, with its offset
+};
+
+class Control {
+ public:
+  virtual ~Control() = default;
+
+  [[nodiscard]] virtual model::SnapshotPtr snapshot() const = 0;
+  // Error: not_found (no such pool), unavailable (nothing published yet).
+  [[nodiscard]] virtual Result<ActiveKey> active(const std::string& pool) const = 0;
+
+  // The rotation once it is final, `refused` and `needs_human` included. Errors: not_found, conflict
+  // (another one is running: the message names it), unavailable.
+  virtual Pending<model::Rotation> rotate(RotateCommand command) = 0;
+  // The evidence of a probe made now.
+  virtual Pending<model::Evidence> probe(const std::string& key) = 0;
+  virtual Pending<model::KeyHealth> pause(const std::string& key, const std::string& actor) = 0;
+  virtual Pending<model::KeyHealth> resume(const std::string& key, const std::string& actor) = 0;
+  // What changed, a line each. Error invalid: the configuration is bad, the old one stays.
+  virtual Pending<std::vector<std::string>> reload() = 0;
+
+  // From the store's history.
+  virtual Pending<std::vector<model::UsageRow>> usage(UsageRange range) = 0;
+  virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
+                                                          std::size_t limit) = 0;
+
+  // The next firings of every pool's schedule, soonest first.
+  [[nodiscard]] virtual std::vector<Firing> schedule(WallTime from, std::size_t count) const = 0;
+};
+
+}  // namespace keyherd::api

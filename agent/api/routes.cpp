@@ -1,0 +1,430 @@
+#include "api/routes.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "api/views.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "base/time_text.hpp"
+#include "ui/page.hpp"
+
+namespace keyherd::api {
+
+using model::Role;
+using net::Answer;
+using net::ServerRequest;
+using net::ServerResponse;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kCommandBody = 65'536;
+constexpr std::chrono::seconds kLongestWait{60};
+constexpr std::chrono::seconds kCommandWait{30};
+
+ServerResponse respond(int status, const json& body) {
+  ServerResponse response;
+  response.status = status;
+  response.body = dump_json(body) + "\n";
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+ServerResponse respond_error(int status, std::string_view code, std::string_view message) {
+  return respond(status, error_json(code, message));
+}
+
+int status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid: return 400;
+    case ErrorCode::not_found: return 404;
+    case ErrorCode::conflict: return 409;
+    case ErrorCode::denied: return 403;
+    case ErrorCode::too_large: return 413;
+    case ErrorCode::timeout: return 504;
+    case ErrorCode::unavailable:
+    case ErrorCode::cancelled:
+    case ErrorCode::no_space: return 503;
+    case ErrorCode::corrupt:
+    case ErrorCode::internal: return 500;
+  }
+  return 500;
+}
+
+ServerResponse respond_error(const Error& error) {
+  return respond_error(status_of(error.code), to_string(error.code), error.message);
+}
+
+ServerResponse plain(int status, std::string body) {
+  ServerResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(body);
+  return response;
+}
+
+// Who is asking: the token's principal; without configured tokens (loopback only) a reader.
+std::optional<Principal> principal_of(const Access& access, const ServerRequest& request) {
+  if (access.tokens.empty())
+    return Principal{Role::read, {}};
+  return access.tokens.find(request.header("authorization"));
+}
+
+// Waits without a thread for what the loop will say.
+template <class T, class Render>
+Answer when_ready(const Clock& clock, Pending<T> pending, Render render) {
+  const auto look = [pending, render]() -> std::optional<ServerResponse> {
+    auto outcome = pending();
+    if (!outcome)
+      return std::nullopt;
+    return *outcome ? render(**outcome) : respond_error(outcome->error());
+  };
+  if (auto ready = look())
+    return std::move(*ready);
+  return net::Park{clock.now().steady + kCommandWait, look, [] {
+                     return respond_error(504, "timeout", "the agent is still busy with it; look at "
+                                                          "GET /api/v1/status for the outcome");
+                   }};
+}
+
+// One handler method a route; shared by all workers, so everything it holds is immutable or safe.
+class Api {
+ public:
+  explicit Api(const ApiParts& parts) : parts_(parts) {}
+
+  Answer metrics(const ServerRequest&) const {
+    ServerResponse response;
+    response.content_type = std::string(metrics::kContentType);
+    response.body = parts_.exposition.render(*parts_.control.snapshot());
+    return response;
+  }
+
+  Answer healthy(const ServerRequest&) const { return plain(200, "Keyherd is healthy.\n"); }
+
+  Answer ready(const ServerRequest&) const {
+    const auto snapshot = parts_.control.snapshot();
+    if (snapshot->agent.ready)
+      return plain(200, "Keyherd is ready.\n");
+    return plain(503, "Keyherd is not ready: " + snapshot->agent.not_ready_because + "\n");
+  }
+
+  Answer reload(const ServerRequest&) const {
+    return when_ready<std::vector<std::string>>(
+        parts_.clock, parts_.control.reload(),
+        [](const std::vector<std::string>& lines) { return respond(200, {{"changes", lines}}); });
+  }
+
+  Answer page(const ServerRequest&) const {
+    ServerResponse response;
+    response.content_type = "text/html; charset=utf-8";
+    response.body = ui::page_html();
+    response.headers.emplace_back("Content-Security-Policy", std::string(ui::page_policy()));
+    return response;
+  }
+
+  Answer status(const ServerRequest& request) const {
+    return respond(200, status_json(*parts_.control.snapshot(), caller(request)));
+  }
+
+  Answer keys(const ServerRequest& request) const {
+    return respond(200, status_json(*parts_.control.snapshot(), caller(request))["keys"]);
+  }
+
+  Answer key(const ServerRequest& request) const { return with_key(request, key_json); }
+  Answer explain(const ServerRequest& request) const { return with_key(request, explain_json); }
+
+  Answer probe(const ServerRequest& request) const {
+    return command_on_key<model::Evidence>(request, [&](const std::string& id) {
+      return parts_.control.probe(id);
+    }, evidence_json);
+  }
+  Answer pause(const ServerRequest& request) const {
+    return command_on_key<model::KeyHealth>(request, [&](const std::string& id) {
+      return parts_.control.pause(id, actor(request));
+    }, health_json);
+  }
+  Answer resume(const ServerRequest& request) const {
+    return command_on_key<model::KeyHealth>(request, [&](const std::string& id) {
+      return parts_.control.resume(id, actor(request));
+    }, health_json);
+  }
+
+  Answer pools(const ServerRequest& request) const {
+    return respond(200, status_json(*parts_.control.snapshot(), caller(request))["pools"]);
+  }
+
+  Answer pool(const ServerRequest& request) const {
+    const auto snapshot = parts_.control.snapshot();
+    const model::PoolView* view = visible_pool(*snapshot, request);
+    return view != nullptr ? respond(200, pool_json(*view)) : no_pool(request);
+  }
+
+  // Answers at once unless the caller names the generation it has and is willing to wait for another.
+  Answer active(const ServerRequest& request) const {
+    const std::string id = request.captures.at(0);
+    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+      return no_pool(request);
+    const auto generation = parse_int(request.parameter("generation").value_or(""));
+    const auto wait = parse_duration(request.parameter("wait").value_or("0s"));
+    if (!wait || (request.parameter("generation") && !generation))
+      return respond_error(400, "invalid", "use ?generation=N&wait=30s");
+    const auto look = [this, id, generation]() -> std::optional<ServerResponse> {
+      const auto active = parts_.control.active(id);
+      if (!active)
+        return respond_error(active.error());
+      if (generation && active->generation == *generation)
+        return std::nullopt;
+      return respond(200, active_json(*active));
+    };
+    if (auto ready = look())
+      return std::move(*ready);
+    const auto deadline = parts_.clock.now().steady + std::min<std::chrono::nanoseconds>(*wait, kLongestWait);
+    return net::Park{deadline, look, [] {
+                       ServerResponse response;
+                       response.status = 304;
+                       return response;
+                     }};
+  }
+
+  Answer rotate(const ServerRequest& request) const {
+    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+      return no_pool(request);
+    RotateCommand command;
+    command.pool = request.captures.at(0);
+    command.actor = actor(request);
+    if (auto bad = read_command(request.body, command); !bad)
+      return respond_error(bad.error());
+    return when_ready<model::Rotation>(
+        parts_.clock, parts_.control.rotate(std::move(command)),
+        [](const model::Rotation& rotation) {
+          return respond(rotation.state == model::RotationState::refused ? 409 : 200,
+                         rotation_json(rotation));
+        });
+  }
+
+  Answer rotations(const ServerRequest& request) const {
+    const Principal who = caller(request);
+    return when_ready<std::vector<model::Rotation>>(
+        parts_.clock, parts_.control.rotations(request.parameter("pool").value_or(""), 200),
+        [who](const std::vector<model::Rotation>& rows) {
+          json list = json::array();
+          for (const auto& row : rows) {
+            if (who.may_see_pool(row.pool))
+              list.push_back(rotation_json(row));
+          }
+          return respond(200, list);
+        });
+  }
+
+  Answer schedule(const ServerRequest& request) const {
+    const auto count = parse_int(request.parameter("count").value_or("10"));
+    const auto from = request.parameter("from") ? parse_rfc3339(*request.parameter("from"))
+                                                : Result<WallTime>(parts_.clock.now().wall);
+    if (!count || *count < 1 || *count > 1'000 || !from)
+      return respond_error(400, "invalid", "use ?from=<RFC 3339>&count=1..1000");
+    json list = json::array();
+    const Principal who = caller(request);
+    for (const auto& firing : parts_.control.schedule(*from, static_cast<std::size_t>(*count))) {
+      if (who.may_see_pool(firing.schedule))
+        list.push_back(firing_json(firing));
+    }
+    return respond(200, list);
+  }
+
+  Answer usage(const ServerRequest& request) const {
+    UsageRange range;
+    for (const auto& [name, into] : {std::pair{"from", &range.from}, std::pair{"to", &range.to}}) {
+      if (const auto text = request.parameter(name)) {
+        const auto time = parse_rfc3339(*text);
+        if (!time)
+          return respond_error(time.error());
+        *into = *time;
+      }
+    }
+    std::vector<std::string> by;
+    for (const auto part : split(request.parameter("by").value_or("key,model,day"), ','))
+      by.emplace_back(part);
+    const auto snapshot = parts_.control.snapshot();
+    const Principal who = caller(request);
+    return when_ready<std::vector<model::UsageRow>>(
+        parts_.clock, parts_.control.usage(range),
+        [by, snapshot, who](std::vector<model::UsageRow> rows) {
+          std::erase_if(rows, [&](const auto& row) { return !may_see_key(*snapshot, who, row.key); });
+          const auto body = usage_json(rows, by);
+          return body ? respond(200, *body) : respond_error(body.error());
+        });
+  }
+
+ private:
+  Principal caller(const ServerRequest& request) const {
+    // The guard let the request in, so there is one.
+    return principal_of(*parts_.access(), request).value_or(Principal{});
+  }
+  std::string actor(const ServerRequest& request) const {
+    return "api:" + std::string(model::to_string(caller(request).role));
+  }
+
+  const model::PoolView* visible_pool(const model::Snapshot& snapshot,
+                                      const ServerRequest& request) const {
+    const std::string& id = request.captures.at(0);
+    return caller(request).may_see_pool(id) ? model::find_pool(snapshot, id) : nullptr;
+  }
+  static ServerResponse no_pool(const ServerRequest& request) {
+    return respond_error(404, "not_found",
+                         "no pool '" + printable(request.captures.at(0), 64) + "'");
+  }
+
+  const model::KeyView* visible_key(const model::Snapshot& snapshot,
+                                    const ServerRequest& request) const {
+    const std::string& id = request.captures.at(0);
+    return may_see_key(snapshot, caller(request), id) ? model::find_key(snapshot, id) : nullptr;
+  }
+  static ServerResponse no_key(const ServerRequest& request) {
+    return respond_error(404, "not_found", "no key '" + printable(request.captures.at(0), 64) + "'");
+  }
+  template <class Render>
+  Answer with_key(const ServerRequest& request, Render render) const {
+    const auto snapshot = parts_.control.snapshot();
+    const model::KeyView* view = visible_key(*snapshot, request);
+    return view != nullptr ? respond(200, render(*view)) : no_key(request);
+  }
+  template <class T, class Ask, class Render>
+  Answer command_on_key(const ServerRequest& request, Ask ask, Render render) const {
+    if (visible_key(*parts_.control.snapshot(), request) == nullptr)
+      return no_key(request);
+    return when_ready<T>(parts_.clock, ask(request.captures.at(0)),
+                         [render](const T& value) { return respond(200, render(value)); });
+  }
+
+  // {"to", "reason", "dry_run"}, all optional; anything else is an error.
+  static Status read_command(const std::string& body, RotateCommand& command) {
+    if (trim(body).empty())
+      return {};
+    KH_ASSIGN(const json value, parse_json(body, 4));
+    if (!value.is_object())
+      return fail(ErrorCode::invalid, "the body must be a JSON object");
+    for (const auto& [name, field] : value.items()) {
+      if (name == "to" && field.is_string())
+        command.to = field.get<std::string>();
+      else if (name == "reason" && field.is_string())
+        command.reason = printable(field.get<std::string>(), 200);
+      else if (name == "dry_run" && field.is_boolean())
+        command.dry_run = field.get<bool>();
+      else
+        return fail(ErrorCode::invalid, "'" + printable(name, 40) +
+                                            "' is not known or of the wrong type; the body may hold "
+                                            "\"to\", \"reason\" and \"dry_run\"");
+    }
+    return {};
+  }
+
+  ApiParts parts_;
+};
+
+using Method = Answer (Api::*)(const ServerRequest&) const;
+
+struct Row {
+  RouteInfo info;
+  std::size_t max_body;
+  Method handler;
+};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> kRows{
+      {{"GET", "/", std::nullopt, "Status page"}, 0, &Api::page},
+      {{"GET", "/metrics", Role::metrics, "Prometheus metrics"}, 0, &Api::metrics},
+      {{"GET", "/-/healthy", std::nullopt, "200 while the process lives"}, 0, &Api::healthy},
+      {{"GET", "/-/ready", std::nullopt, "200 once state is restored and can be saved"}, 0, &Api::ready},
+      {{"POST", "/-/reload", Role::admin, "Reload the configuration"}, kCommandBody, &Api::reload},
+      {{"GET", "/api/v1/status", Role::read, "Everything on one page"}, 0, &Api::status},
+      {{"GET", "/api/v1/keys", Role::read, "All keys"}, 0, &Api::keys},
+      {{"GET", "/api/v1/keys/{id}", Role::read, "One key"}, 0, &Api::key},
+      {{"GET", "/api/v1/keys/{id}/explain", Role::read, "Why a key is in its state"}, 0, &Api::explain},
+      {{"POST", "/api/v1/keys/{id}/probe", Role::operate, "Probe a key now"}, kCommandBody, &Api::probe},
+      {{"POST", "/api/v1/keys/{id}/pause", Role::operate, "Take a key out of service"}, kCommandBody, &Api::pause},
+      {{"POST", "/api/v1/keys/{id}/resume", Role::operate, "Put a key back"}, kCommandBody, &Api::resume},
+      {{"GET", "/api/v1/pools", Role::read, "All pools"}, 0, &Api::pools},
+      {{"GET", "/api/v1/pools/{id}", Role::read, "One pool"}, 0, &Api::pool},
+      {{"GET", "/api/v1/pools/{id}/active", Role::consume, "The key to use now; ?generation=N&wait=30s waits for another"}, 0, &Api::active},
+      {{"POST", "/api/v1/pools/{id}/rotate", Role::operate, "Switch to another key"}, kCommandBody, &Api::rotate},
+      {{"GET", "/api/v1/rotations", Role::read, "The journal of rotations"}, 0, &Api::rotations},
+      {{"GET", "/api/v1/schedule", Role::read, "The next firings"}, 0, &Api::schedule},
+      {{"GET", "/api/v1/usage", Role::read, "Accounting; ?by=key,model,day&from=&to="}, 0, &Api::usage},
+  };
+  return kRows;
+}
+
+std::optional<Role> needed_role(const net::Route& route) {
+  for (const Row& row : rows()) {
+    if (row.info.method == route.method && row.info.pattern == route.pattern)
+      return row.info.role;
+  }
+  return Role::admin;
+}
+
+std::optional<ServerResponse> guard(const ApiParts& parts, const ServerRequest& request,
+                                    const net::Route& route) {
+  const auto access = parts.access();
+  if (!is_allowed_host(request.header("host"), access->listen_address))
+    return respond_error(421, "denied", "this Host is not served here");
+  const auto needed = needed_role(route);
+  if (!needed)
+    return std::nullopt;
+  if (request.method != "GET" && request.method != "HEAD" &&
+      !request.header("sec-fetch-site").empty() && request.header("sec-fetch-site") != "same-origin")
+    return respond_error(403, "denied", "cross-site requests are refused");
+  const auto who = principal_of(*access, request);
+  if (who && model::includes(who->role, *needed))
+    return std::nullopt;
+  parts.exposition.count_auth_failure();
+  if (!who) {
+    ServerResponse response = respond_error(401, "denied", "a token is needed: Authorization: Bearer …");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return response;
+  }
+  if (access->tokens.empty())
+    return respond_error(403, "denied", "this needs a token with role " +
+                                            std::string(model::to_string(*needed)) +
+                                            "; none is configured: add [[web.tokens]]");
+  return respond_error(403, "denied",
+                       "this needs the role " + std::string(model::to_string(*needed)));
+}
+
+}  // namespace
+
+const std::vector<RouteInfo>& route_table() {
+  static const std::vector<RouteInfo> kTable = [] {
+    std::vector<RouteInfo> table;
+    for (const Row& row : rows())
+      table.push_back(row.info);
+    return table;
+  }();
+  return kTable;
+}
+
+std::vector<net::Route> make_routes(const ApiParts& parts) {
+  const auto api = std::make_shared<const Api>(parts);
+  std::vector<net::Route> routes;
+  for (const Row& row : rows())
+    routes.push_back(net::Route{std::string(row.info.method), std::string(row.info.pattern),
+                                row.max_body, [api, method = row.handler](const ServerRequest& request) {
+                                  return (*api.*method)(request);
+                                }});
+  return routes;
+}
+
+void install_hooks(net::ServerOptions& options, const ApiParts& parts) {
+  options.guard = [parts](const ServerRequest& request, const net::Route& route) {
+    return guard(parts, request, route);
+  };
+  options.error_body = [](int status, std::string_view code, std::string_view message) {
+    return respond_error(status, code, message);
+  };
+  options.observe = [parts](std::string_view pattern, std::string_view method, int status,
+                            std::chrono::nanoseconds duration) {
+    parts.exposition.observe_http(pattern.empty() ? "none" : pattern, method, status, duration);
+  };
+}
+
+}  // namespace keyherd::api

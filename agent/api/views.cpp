@@ -1,0 +1,293 @@
+#include "api/views.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/time_text.hpp"
+
+namespace keyherd::api {
+
+using nlohmann::json;
+
+namespace {
+
+json time_json(const std::optional<WallTime>& time) {
+  return time ? json(format_rfc3339(*time)) : json(nullptr);
+}
+
+json quota_json(const model::QuotaStatus& quota) {
+  const bool money = quota.unit == model::QuotaUnit::usd;
+  const auto amount = [&](std::int64_t value) {
+    return money ? json(model::to_usd(value)) : json(value);
+  };
+  return {{"id", quota.quota},
+          {"owner", quota.owner},
+          {"unit", model::to_string(quota.unit)},
+          {"used", amount(quota.used)},
+          {"limit", amount(quota.limit)},
+          {"ratio", quota.ratio()},
+          {"level", quota.level},
+          {"resets_at", time_json(quota.resets_at)}};
+}
+
+json quotas_json(const std::vector<model::QuotaStatus>& quotas) {
+  json list = json::array();
+  for (const auto& quota : quotas)
+    list.push_back(quota_json(quota));
+  return list;
+}
+
+json provider_json(const model::ProviderView& view) {
+  return {{"id", view.provider.id},
+          {"type", view.provider.type},
+          {"base_url", view.provider.base_url},
+          {"up", view.up},
+          {"incident", view.incident},
+          {"incident_since", time_json(view.incident_since)}};
+}
+
+json source_json(const model::SourceView& view) {
+  json rejected = json::object();
+  for (std::size_t i = 0; i < model::kRejectReasonCount; ++i)
+    rejected[std::string(model::to_string(static_cast<model::RejectReason>(i)))] =
+        view.counts.rejected[i];
+  return {{"id", view.log.id},
+          {"path", view.log.path},
+          {"up", view.status.up},
+          {"problem", view.status.problem},
+          {"files", view.status.files},
+          {"lag_bytes", view.status.lag_bytes},
+          {"records", view.counts.records},
+          {"rejected", rejected},
+          {"last_record_at", time_json(view.status.last_record_at)}};
+}
+
+json agent_json(const model::AgentView& agent) {
+  return {{"started_at", format_rfc3339(agent.started_at)},
+          {"ready", agent.ready},
+          {"not_ready_because", agent.not_ready_because},
+          {"config_loaded_at", format_rfc3339(agent.config_loaded_at)},
+          {"config_reload_ok", agent.config_reload_ok},
+          {"config_error", agent.config_error}};
+}
+
+std::string dimension_of(const model::UsageRow& row, const std::string& name) {
+  if (name == "key")
+    return row.key;
+  if (name == "model")
+    return row.model;
+  const std::string time = format_rfc3339(model::bucket_start(row.bucket));
+  if (name == "hour")
+    return time.substr(0, 13) + ":00:00Z";
+  return time.substr(0, name == "day" ? 10 : 7);
+}
+
+json counts_json(const model::UsageCounts& counts) {
+  return {{"requests", counts.requests},
+          {"failed_requests", counts.failed},
+          {"input_tokens", counts.input},
+          {"cached_input_tokens", counts.cached_input},
+          {"output_tokens", counts.output},
+          {"cost_usd", model::to_usd(counts.cost)},
+          {"unpriced_requests", counts.unpriced}};
+}
+
+json usage_totals_json(const model::KeyView& view) {
+  model::UsageCounts total;
+  json models = json::object();
+  for (const auto& [name, counts] : view.usage_by_model) {
+    total.add(counts);
+    models[name] = counts_json(counts);
+  }
+  json result = counts_json(total);
+  result["models"] = std::move(models);
+  return result;
+}
+
+}  // namespace
+
+json health_json(const model::KeyHealth& health) {
+  return {{"id", health.key},
+          {"state", model::to_string(health.state)},
+          {"verdict", health.has_verdict ? json(model::to_string(health.verdict)) : json(nullptr)},
+          {"since", format_rfc3339(health.since)},
+          {"why", health.why},
+          {"cooldown_until", time_json(health.cooldown_until)}};
+}
+
+json key_json(const model::KeyView& view) {
+  json result = health_json(view.health);
+  result["id"] = view.key.id;
+  result["provider"] = view.key.provider;
+  result["limit_group"] = view.key.limit_group;
+  result["priority"] = view.key.priority;
+  result["labels"] = view.key.labels;
+  result["fingerprint"] = view.fingerprint;
+  result["secret"] = view.key.secret.text;
+  result["secret_loaded"] = view.secret_loaded;
+  result["expires_at"] = time_json(view.key.expires_at);
+  result["last_success_at"] = time_json(view.health.last_success_at);
+  result["last_probe_at"] = time_json(view.health.last_probe_at);
+  result["latency_ms"] = view.last_probe ? json(view.last_probe->latency.count() / 1'000'000)
+                                         : json(nullptr);
+  result["quotas"] = quotas_json(view.quotas);
+  result["usage"] = usage_totals_json(view);
+  json balances = json::array();
+  for (const auto& balance : view.balances)
+    balances.push_back({{"currency", balance.currency}, {"amount", model::format_usd(balance.nanos)}});
+  result["balances"] = std::move(balances);
+  return result;
+}
+
+json evidence_json(const model::Evidence& evidence) {
+  return {{"key", evidence.key},
+          {"at", format_rfc3339(evidence.at)},
+          {"source", model::to_string(evidence.source)},
+          {"verdict", model::to_string(evidence.verdict)},
+          {"probe", evidence.probe ? json(model::to_string(*evidence.probe)) : json(nullptr)},
+          {"http_status", evidence.http_status},
+          {"latency_ms", evidence.latency.count() / 1'000'000},
+          {"count", evidence.count},
+          {"message", evidence.message},
+          {"retry_at", time_json(evidence.retry_at)}};
+}
+
+json explain_json(const model::KeyView& view) {
+  json evidence = json::array();
+  for (const auto& item : view.recent)
+    evidence.push_back(evidence_json(item));
+  json changes = json::array();
+  for (const auto& change : view.changes)
+    changes.push_back({{"at", format_rfc3339(change.at)},
+                       {"from", model::to_string(change.from)},
+                       {"to", model::to_string(change.to)},
+                       {"verdict", model::to_string(change.verdict)},
+                       {"why", change.why}});
+  json result = key_json(view);
+  result["evidence"] = std::move(evidence);
+  result["changes"] = std::move(changes);
+  return result;
+}
+
+json pool_json(const model::PoolView& view) {
+  json published = json::array();
+  for (const auto& target : view.pool.publish)
+    published.push_back(model::describe(target));
+  return {{"id", view.pool.id},
+          {"strategy", model::to_string(view.pool.strategy)},
+          {"keys", view.pool.keys},
+          {"active", view.state.active.empty() ? json(nullptr) : json(view.state.active)},
+          {"generation", view.state.generation},
+          {"available", view.available},
+          {"survives_key_loss", view.survives_key_loss},
+          {"next_rotation_at", time_json(view.next_rotation_at)},
+          {"decided_at", view.state.active.empty() ? json(nullptr)
+                                                   : json(format_rfc3339(view.state.decided_at))},
+          {"publish", std::move(published)},
+          {"problem", view.problem}};
+}
+
+json rotation_json(const model::Rotation& rotation) {
+  json steps = json::array();
+  for (const auto& step : rotation.steps)
+    steps.push_back({{"state", model::to_string(step.state)},
+                     {"at", format_rfc3339(step.at)},
+                     {"note", step.note}});
+  return {{"rotation", rotation.id},
+          {"pool", rotation.pool},
+          {"from", rotation.from.empty() ? json(nullptr) : json(rotation.from)},
+          {"to", rotation.to.empty() ? json(nullptr) : json(rotation.to)},
+          {"state", model::to_string(rotation.state)},
+          {"generation", rotation.generation},
+          {"trigger", model::to_string(rotation.trigger)},
+          {"reason", rotation.reason},
+          {"actor", rotation.actor},
+          {"started_at", format_rfc3339(rotation.started_at)},
+          {"steps", std::move(steps)}};
+}
+
+json active_json(const ActiveKey& active) {
+  return {{"pool", active.pool},
+          {"key", active.key},
+          {"secret", std::string(active.secret->reveal())},
+          {"generation", active.generation},
+          {"published_at", format_rfc3339(active.published_at)},
+          {"valid_until", format_rfc3339(active.valid_until)}};
+}
+
+json firing_json(const Firing& firing) {
+  return {{"schedule", firing.schedule}, {"at", format_rfc3339(firing.at)}, {"local", firing.local}};
+}
+
+const std::vector<std::string>& usage_dimensions() {
+  static const std::vector<std::string> kDimensions{"key", "model", "hour", "day", "month"};
+  return kDimensions;
+}
+
+Result<json> usage_json(const std::vector<model::UsageRow>& rows,
+                        const std::vector<std::string>& by) {
+  for (const std::string& name : by) {
+    const auto& known = usage_dimensions();
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return fail(ErrorCode::invalid, "usage cannot be summed by '" + name +
+                                          "'; use key, model, hour, day or month");
+  }
+  std::map<std::vector<std::string>, model::UsageCounts> groups;
+  for (const model::UsageRow& row : rows) {
+    std::vector<std::string> group;
+    for (const std::string& name : by)
+      group.push_back(dimension_of(row, name));
+    groups[std::move(group)].add(row.counts);
+  }
+  json list = json::array();
+  for (const auto& [group, counts] : groups) {
+    json line = counts_json(counts);
+    for (std::size_t i = 0; i < by.size(); ++i)
+      line[by[i]] = group[i];
+    list.push_back(std::move(line));
+  }
+  return list;
+}
+
+json error_json(std::string_view code, std::string_view message) {
+  return {{"error", {{"code", code}, {"message", message}}}};
+}
+
+bool may_see_key(const model::Snapshot& snapshot, const Principal& principal,
+                 std::string_view key) {
+  if (principal.pools.empty())
+    return true;
+  return std::any_of(principal.pools.begin(), principal.pools.end(), [&](const std::string& id) {
+    const model::PoolView* pool = model::find_pool(snapshot, id);
+    return pool != nullptr && std::find(pool->pool.keys.begin(), pool->pool.keys.end(), key) !=
+                                  pool->pool.keys.end();
+  });
+}
+
+json status_json(const model::Snapshot& snapshot, const Principal& principal) {
+  json keys = json::array();
+  for (const auto& view : snapshot.keys) {
+    if (may_see_key(snapshot, principal, view->key.id))
+      keys.push_back(key_json(*view));
+  }
+  json pools = json::array();
+  for (const auto& view : snapshot.pools) {
+    if (principal.may_see_pool(view->pool.id))
+      pools.push_back(pool_json(*view));
+  }
+  json providers = json::array();
+  for (const auto& view : snapshot.providers)
+    providers.push_back(provider_json(*view));
+  json sources = json::array();
+  for (const auto& view : snapshot.sources)
+    sources.push_back(source_json(*view));
+  return {{"at", format_rfc3339(snapshot.at)},
+          {"keys", std::move(keys)},
+          {"pools", std::move(pools)},
+          {"providers", std::move(providers)},
+          {"sources", std::move(sources)},
+          {"group_quotas", quotas_json(snapshot.group_quotas)},
+          {"agent", agent_json(snapshot.agent)}};
+}
+
+}  // namespace keyherd::api

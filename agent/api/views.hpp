@@ -1,0 +1,41 @@
+#pragma once
+
+// Snapshots and journal rows as JSON: the shapes that scripts rely on. Pure functions.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/auth.hpp"
+#include "api/control.hpp"
+#include "model/snapshot.hpp"
+
+namespace keyherd::api {
+
+// {"keys":[…],"pools":[…],"providers":[…],"sources":[…],"agent":{…}}, as the principal may see it.
+nlohmann::json status_json(const model::Snapshot& snapshot, const Principal& principal);
+nlohmann::json key_json(const model::KeyView& view);
+// The evidence behind a key's state, newest first.
+nlohmann::json explain_json(const model::KeyView& view);
+nlohmann::json pool_json(const model::PoolView& view);
+nlohmann::json evidence_json(const model::Evidence& evidence);
+nlohmann::json health_json(const model::KeyHealth& health);
+nlohmann::json rotation_json(const model::Rotation& rotation);
+// The published decision, as a published file has it. The only view with a secret.
+nlohmann::json active_json(const ActiveKey& active);
+nlohmann::json firing_json(const Firing& firing);
+
+// The columns that `by` may name.
+const std::vector<std::string>& usage_dimensions();
+// Rows summed by the named dimensions (key, model, hour, day, month; days in UTC), sorted by them.
+Result<nlohmann::json> usage_json(const std::vector<model::UsageRow>& rows,
+                                  const std::vector<std::string>& by);
+
+// {"error":{"code","message"}}
+nlohmann::json error_json(std::string_view code, std::string_view message);
+
+// Whether the principal's pools have the key.
+bool may_see_key(const model::Snapshot& snapshot, const Principal& principal, std::string_view key);
+
+}  // namespace keyherd::api

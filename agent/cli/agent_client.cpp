@@ -1,0 +1,131 @@
+#include "cli/agent_client.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "cli/configuration.hpp"
+#include "net/transport.hpp"
+
+namespace keyherd::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::string base_url(const config::AgentSettings& agent) {
+  std::string host = agent.listen_address;
+  if (host == "0.0.0.0" || host == "::")
+    host = "127.0.0.1";
+  if (host.find(':') != std::string::npos)
+    host = "[" + host + "]";
+  return "http://" + host + ":" + std::to_string(agent.listen_port);
+}
+
+// The strongest token that can be read here; none is not an error until the agent asks for one.
+Secret find_token(Context& context, const config::Config& config) {
+  if (auto given = context.environment.get("KEYHERD_TOKEN")) {
+    Secret token(std::move(*given));
+    context.redactor.add(token);
+    return token;
+  }
+  Secret best;
+  std::optional<model::Role> best_role;
+  for (const config::WebToken& token : config.tokens) {
+    if (!token.pools.empty() || (best_role && token.role <= *best_role))
+      continue;
+    if (auto secret = key_secret(context, token.token)) {
+      best = std::move(*secret);
+      best_role = token.role;
+    }
+  }
+  return best;
+}
+
+ErrorCode code_of_status(int status) {
+  switch (status) {
+    case 400: return ErrorCode::invalid;
+    case 401:
+    case 403: return ErrorCode::denied;
+    case 404: return ErrorCode::not_found;
+    case 409: return ErrorCode::conflict;
+    default: return ErrorCode::unavailable;
+  }
+}
+
+}  // namespace
+
+struct AgentClient::Impl {
+  std::string url;
+  Secret token;
+  std::unique_ptr<net::Transport> transport = net::make_http_transport({"keyherd-cli", ""});
+
+  Result<net::HttpResponse> send(const std::string& method, const std::string& path,
+                                 const std::string& body) {
+    net::HttpRequest request;
+    request.method = method;
+    request.url = url + path;
+    request.body = body;
+    request.secret = token.empty() ? nullptr : &token;
+    request.timeout = std::chrono::seconds(40);
+    request.max_response_bytes = 256U << 20U;
+    auto response = transport->send(request, {});
+    if (!response)
+      return fail(ErrorCode::unavailable, "no agent answers at " + url + " (" +
+                                              response.error().message +
+                                              "); start it with: keyherd run");
+    return response;
+  }
+
+  Result<json> exchange(const std::string& method, const std::string& path,
+                        const std::string& body) {
+    KH_ASSIGN(const auto response, send(method, path, body));
+    auto value = parse_json(response.body);
+    if (response.status < 300)
+      return value;
+    const bool told = value && value->is_object() && value->contains("error");
+    if (response.status == 409 && value && !told)
+      return value;  // a refused rotation is an answer
+    const std::string message =
+        told ? (*value)["error"].value("message", "") : "status " + std::to_string(response.status);
+    return fail(code_of_status(response.status), message);
+  }
+};
+
+AgentClient::AgentClient(Context& context, const config::Config& config)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->url = base_url(config.agent);
+  impl_->token = find_token(context, config);
+}
+AgentClient::~AgentClient() = default;
+
+Result<json> AgentClient::get(const std::string& path) {
+  return impl_->exchange("GET", path, "");
+}
+
+Result<json> AgentClient::post(const std::string& path, const json& body) {
+  return impl_->exchange("POST", path, dump_json(body));
+}
+
+Result<int> AgentClient::status_of(const std::string& path) {
+  KH_ASSIGN(const auto response, impl_->send("GET", path, ""));
+  return response.status;
+}
+
+int with_agent(Context& context, const std::function<int(AgentClient&)>& use) {
+  const auto config = load_or_report(context);
+  if (!config)
+    return kWrongUsage;
+  AgentClient client(context, *config);
+  return use(client);
+}
+
+std::string key_path(const std::string& id, const std::string& suffix) {
+  return "/api/v1/keys/" + url_encode(id) + suffix;
+}
+
+std::string pool_path(const std::string& id, const std::string& suffix) {
+  return "/api/v1/pools/" + url_encode(id) + suffix;
+}
+
+}  // namespace keyherd::cli

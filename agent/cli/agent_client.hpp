@@ -1,0 +1,42 @@
+#pragma once
+
+// Talking to the running agent of a configuration over its HTTP API.
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "cli/context.hpp"
+#include "config/config.hpp"
+
+namespace keyherd::cli {
+
+class AgentClient {
+ public:
+  // The agent's address is the configuration's `listen`; the token is $KEYHERD_TOKEN, else the most
+  // powerful of the configuration's tokens that this user may read. $KEYHERD_CONFIG and --config as
+  // everywhere.
+  AgentClient(Context& context, const config::Config& config);
+  ~AgentClient();
+
+  // The answer's JSON. Errors: unavailable (no agent there; says how to start it), and what the agent
+  // answered, with its code.
+  Result<nlohmann::json> get(const std::string& path);
+  Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body);
+  // Only the status, for health checks.
+  Result<int> status_of(const std::string& path);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Loads the configuration, makes a client and runs `use` with it; reports errors of each.
+int with_agent(Context& context, const std::function<int(AgentClient&)>& use);
+
+// "/api/v1/keys/" + the encoded id + suffix
+std::string key_path(const std::string& id, const std::string& suffix = "");
+std::string pool_path(const std::string& id, const std::string& suffix = "");
+
+}  // namespace keyherd::cli

@@ -1,0 +1,40 @@
+#include "cli/command.hpp"
+
+namespace keyherd::cli {
+
+const std::vector<Command>& command_table() {
+  static const std::vector<Command> kTable{
+      {"init", "write a first keyherd.toml from the API keys in the environment",
+       "  keyherd init\n  keyherd init --output /etc/keyherd/keyherd.toml\n", define_init},
+      {"check", "validate the configuration",
+       "  keyherd check\n  keyherd check --config keyherd.toml --probe\n", define_check},
+      {"run", "the agent, in the foreground",
+       "  keyherd run --config /etc/keyherd/keyherd.toml\n", define_run},
+      {"probe", "probe keys once, without an agent",
+       "  keyherd probe\n  keyherd probe deepseek-prod-1 --json\n", define_probe},
+      {"status", "what a running agent believes",
+       "  keyherd status\n  keyherd status deepseek-prod-1\n", define_status},
+      {"explain", "why a key is in its state", "  keyherd explain deepseek-prod-1\n", define_explain},
+      {"pause", "take a key out of service by hand", "  keyherd pause deepseek-prod-1\n", define_pause},
+      {"resume", "put a paused key back", "  keyherd resume deepseek-prod-1\n", define_resume},
+      {"rotate", "switch a pool to another key",
+       "  keyherd rotate prod\n  keyherd rotate prod --to deepseek-prod-2 --reason leak --dry-run\n",
+       define_rotate},
+      {"history", "the rotations of a pool with their steps", "  keyherd history prod\n",
+       define_history},
+      {"schedule", "the next firings of schedules, or of one cron expression",
+       "  keyherd schedule\n  keyherd schedule --cron \"30 2 * * *\" --timezone Europe/Berlin\n",
+       define_schedule},
+      {"usage", "accounting from the agent, or from a log file",
+       "  keyherd usage --by key,day\n  keyherd usage --file usage.jsonl --by model --json\n",
+       define_usage},
+      {"sandbox", "a fake provider with faults, for trials and tests",
+       "  keyherd sandbox --scenario examples/demo-sandbox.json --port 9926\n", define_sandbox},
+      {"healthcheck", "exit 0 if the agent of this configuration is ready", "  keyherd healthcheck\n",
+       define_healthcheck},
+      {"version", "version, commit and libraries", "  keyherd version --json\n", define_version},
+  };
+  return kTable;
+}
+
+}  // namespace keyherd::cli

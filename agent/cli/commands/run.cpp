@@ -1,0 +1,71 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include <spdlog/logger.h>
+
+#include "cli/build_info.hpp"
+#include "cli/command.hpp"
+#include "cli/configuration.hpp"
+#include "engine/agent.hpp"
+
+namespace keyherd::cli {
+
+namespace {
+
+// The signals that the main thread waits for; blocked before any other thread exists, so that no
+// thread is interrupted by them.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+      sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  }
+  int wait() const {
+    int signal = 0;
+    sigwait(&set_, &signal);
+    return signal;
+  }
+  // From here on a second SIGTERM or SIGINT ends the process at once.
+  void release() const { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+
+ private:
+  sigset_t set_{};
+};
+
+int run(Context& context) {
+  const Signals signals;
+  auto config = load_or_report(context);
+  if (!config)
+    return kWrongUsage;
+  LogCounts counts;
+  const auto log =
+      make_logger(config->agent.log_format, config->agent.log_level, context.redactor, counts);
+  if (!log)
+    return report(context, log.error(), kWrongUsage);
+  engine::AgentOptions options{context.environment, context.files, context.clock,
+                               context.redactor,    counts,        **log,
+                               {kVersion, kCommit, kCompiler}};
+  options.load = load_options();
+  options.config_path = config->file;
+  auto agent = engine::start_agent(options, std::move(*config));
+  if (!agent)
+    return report(context, agent.error(), kWrongUsage);
+  while (signals.wait() == SIGHUP)
+    (*agent)->reload();
+  (*log)->info("stopping");
+  signals.release();
+  (*agent)->stop();
+  return kFine;
+}
+
+}  // namespace
+
+Action define_run(CLI::App&) {
+  return run;
+}
+
+}  // namespace keyherd::cli

@@ -1,0 +1,170 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "base/json.hpp"
+#include "base/time_text.hpp"
+#include "cli/agent_client.hpp"
+#include "cli/command.hpp"
+#include "cli/table.hpp"
+
+namespace keyherd::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::string text_of(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+}
+
+// "5m 3s" since then, or until then.
+std::string distance(Context& context, const json& time) {
+  const auto at = time.is_string() ? parse_rfc3339(time.get<std::string>())
+                                   : Result<WallTime>(fail(ErrorCode::invalid, ""));
+  if (!at)
+    return "-";
+  const auto apart = context.clock.now().wall - *at;
+  return describe_duration(apart < std::chrono::nanoseconds(0) ? -apart : apart);
+}
+
+Cell quota_cell(const json& quotas) {
+  if (quotas.empty())
+    return "-";
+  double worst = 0;
+  int level = 0;
+  for (const json& quota : quotas) {
+    worst = std::max(worst, quota["ratio"].get<double>());
+    level = std::max(level, quota["level"].get<int>());
+  }
+  Cell cell = Cell::number(std::to_string(static_cast<int>(worst * 100)) + "%");
+  cell.colour = level == 0 ? Colour::none : level < 3 ? Colour::yellow : Colour::red;
+  return cell;
+}
+
+void print_keys(Context& context, const json& keys) {
+  Table table({"KEY", "PROVIDER", "STATE", "SINCE", "VERDICT", "QUOTA", "REQUESTS", "TOKENS", "COST USD", "WHY"});
+  for (const json& key : keys) {
+    const std::string state = key["state"];
+    const json& usage = key["usage"];
+    table.add({key["id"].get<std::string>(), key["provider"].get<std::string>(),
+               Cell(state, colour_of_state(state)), distance(context, key["since"]),
+               Cell(text_of(key["verdict"]), colour_of_verdict(text_of(key["verdict"]))),
+               quota_cell(key["quotas"]), Cell::number(grouped(usage["requests"])),
+               Cell::number(grouped(usage["input_tokens"].get<std::int64_t>() +
+                                    usage["output_tokens"].get<std::int64_t>())),
+               Cell::number(text_of(usage["cost_usd"])), text_of(key["why"])});
+  }
+  if (table.empty())
+    context.out << "No keys are configured.\n";
+  else
+    table.print(context);
+}
+
+void print_pools(Context& context, const json& pools) {
+  Table table({"POOL", "ACTIVE", "GENERATION", "USABLE", "SPARE", "STRATEGY", "NEXT ROTATION"});
+  for (const json& pool : pools) {
+    const bool spare = pool["survives_key_loss"];
+    table.add({pool["id"].get<std::string>(), text_of(pool["active"]),
+               Cell::number(text_of(pool["generation"])),
+               Cell::number(text_of(pool["available"]) + "/" + std::to_string(pool["keys"].size())),
+               Cell(spare ? "yes" : "no", spare ? Colour::green : Colour::red),
+               pool["strategy"].get<std::string>(),
+               pool["next_rotation_at"].is_null() ? "-" : "in " + distance(context, pool["next_rotation_at"])});
+  }
+  if (!table.empty()) {
+    context.out << "\n";
+    table.print(context);
+  }
+}
+
+void print_troubles(Context& context, const json& status) {
+  for (const json& provider : status["providers"]) {
+    if (!provider["up"].get<bool>())
+      context.out << "\nprovider " << text_of(provider["id"]) << " is down: "
+                  << text_of(provider["incident"]) << "\n";
+  }
+  for (const json& pool : status["pools"]) {
+    if (!pool["problem"].get<std::string>().empty())
+      context.out << "\n" << text_of(pool["problem"]) << "\n";
+  }
+  if (!status["agent"]["ready"].get<bool>())
+    context.out << "\nthe agent is not ready: " << text_of(status["agent"]["not_ready_because"]) << "\n";
+}
+
+bool is_bad(const json& key) {
+  return key["state"] != "healthy" && key["state"] != "paused";
+}
+
+int show_all(Context& context, AgentClient& client) {
+  const auto status = client.get("/api/v1/status");
+  if (!status)
+    return report(context, status.error());
+  if (context.json) {
+    context.out << dump_json(*status) << "\n";
+  } else {
+    print_keys(context, (*status)["keys"]);
+    print_pools(context, (*status)["pools"]);
+    print_troubles(context, *status);
+  }
+  return kFine;
+}
+
+int show_one(Context& context, AgentClient& client, const std::string& key) {
+  const auto view = client.get(key_path(key));
+  if (!view)
+    return report(context, view.error());
+  if (context.json)
+    context.out << dump_json(*view) << "\n";
+  else
+    print_keys(context, json::array({*view}));
+  return is_bad(*view) ? kBadNews : kFine;
+}
+
+}  // namespace
+
+Action define_status(CLI::App& app) {
+  auto key = std::make_shared<std::string>();
+  app.add_option("KEY", *key, "one key; exit 1 if it is not healthy");
+  return [key](Context& context) {
+    return with_agent(context, [&](AgentClient& client) {
+      return key->empty() ? show_all(context, client) : show_one(context, client, *key);
+    });
+  };
+}
+
+Action define_explain(CLI::App& app) {
+  auto key = std::make_shared<std::string>();
+  app.add_option("KEY", *key, "the key")->required();
+  return [key](Context& context) {
+    return with_agent(context, [&](AgentClient& client) {
+      const auto view = client.get(key_path(*key, "/explain"));
+      if (!view)
+        return report(context, view.error());
+      if (context.json) {
+        context.out << dump_json(*view) << "\n";
+        return kFine;
+      }
+      context.out << *key << " is " << text_of((*view)["state"]) << " since "
+                  << text_of((*view)["since"]) << ": " << text_of((*view)["why"]) << "\n\n";
+      Table changes({"WHEN", "FROM", "TO", "VERDICT", "WHY"});
+      for (const json& change : (*view)["changes"])
+        changes.add({text_of(change["at"]), text_of(change["from"]),
+                     Cell(text_of(change["to"]), colour_of_state(text_of(change["to"]))),
+                     text_of(change["verdict"]), text_of(change["why"])});
+      Table evidence({"WHEN", "SOURCE", "VERDICT", "HTTP", "COUNT", "MESSAGE"});
+      for (const json& item : (*view)["evidence"])
+        evidence.add({text_of(item["at"]), text_of(item["source"]),
+                      Cell(text_of(item["verdict"]), colour_of_verdict(text_of(item["verdict"]))),
+                      text_of(item["http_status"]), Cell::number(text_of(item["count"])),
+                      text_of(item["message"])});
+      changes.print(context);
+      context.out << "\n";
+      evidence.print(context);
+      return kFine;
+    });
+  };
+}
+
+}  // namespace keyherd::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+// What every command gets: where to print, what the user asked for globally, and the outside world.
+// One command runs in one process, on the main thread.
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/environment.hpp"
+#include "base/files.hpp"
+#include "base/redactor.hpp"
+#include "base/result.hpp"
+
+namespace keyherd::cli {
+
+// Exit codes: a contract with scripts.
+inline constexpr int kFine = 0;
+inline constexpr int kBadNews = 1;      // the answer is bad news
+inline constexpr int kWrongUsage = 2;   // wrong usage or configuration
+inline constexpr int kUnreachable = 3;  // the agent or a server could not be reached
+
+struct Context {
+  std::ostream& out;
+  std::ostream& err;
+  const Environment& environment;
+  const FileSystem& files;
+  const Clock& clock;
+  Redactor& redactor;
+  bool json = false;
+  bool colour = false;  // a terminal, and NO_COLOR is not set
+  std::optional<std::string> config_path;  // --config
+};
+
+// Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns the
+// exit code that fits.
+int report(Context& context, const Error& error);
+int report(Context& context, const Error& error, int exit_code);
+
+}  // namespace keyherd::cli

@@ -1,0 +1,70 @@
+#pragma once
+
+// The checked configuration: plain values that only load.hpp makes. It holds references to secrets,
+// never secrets. Immutable once loaded, swapped whole at a reload; free to read from any thread.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "model/key.hpp"
+#include "model/pool.hpp"
+#include "model/provider.hpp"
+#include "model/quota.hpp"
+#include "model/role.hpp"
+#include "model/secret_ref.hpp"
+#include "model/usage.hpp"
+
+namespace keyherd::config {
+
+struct WebToken {
+  model::Role role = model::Role::metrics;
+  std::vector<std::string> pools;  // confined to these; empty: not confined
+  model::SecretRef token;
+};
+
+struct AgentSettings {
+  std::string listen_address = "127.0.0.1";  // without brackets; "localhost" is possible
+  int listen_port = 9925;                    // 0: any free one
+  std::string state = "keyherd.db";          // resolved path, or ":memory:"
+  std::optional<model::SecretRef> master_key;
+  std::vector<std::string> key_files;  // patterns, resolved
+  LogFormat log_format = LogFormat::text;
+  std::string log_level = "info";  // debug info warning error
+  std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
+  std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
+  std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
+  int probe_workers = 8;
+};
+
+// Sorted by id (tokens: in the order of the file). Relative paths are resolved against the
+// directory of the file that names them.
+struct Config {
+  std::string file;
+  AgentSettings agent;
+  std::vector<model::Provider> providers;
+  std::vector<model::Key> keys;
+  std::vector<model::Quota> quotas;
+  std::vector<model::Pool> pools;
+  std::vector<model::UsageLog> usage_logs;
+  std::vector<WebToken> tokens;
+};
+
+// Whether only this machine can reach the address: "localhost", 127.0.0.0/8, ::1.
+bool is_loopback(std::string_view host);
+
+// Something a person must mend (or, as a warning, might want to). Never contains a secret's value.
+struct Problem {
+  std::string file;
+  int line = 0;  // from 1; 0 where the problem is the file as a whole
+  int column = 0;
+  std::string key;  // "keys.prod-1.secret"; empty where none is known
+  std::string message;
+};
+
+// "file:line:col: key: problem", without the parts that are not known.
+std::string to_string(const Problem& problem);
+
+}  // namespace keyherd::config

@@ -1,0 +1,164 @@
+#include "config/diff.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+namespace keyherd::config {
+
+namespace {
+
+class Changes {
+ public:
+  void compare(std::string_view field, bool is_equal) {
+    if (!is_equal)
+      lines_.push_back(prefix_ + std::string(field) + ": changed");
+  }
+  void add(const std::string& path, std::string_view what) {
+    lines_.push_back(path + ": " + std::string(what));
+  }
+  void enter(std::string prefix) { prefix_ = std::move(prefix) + "."; }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  std::string prefix_;
+  std::vector<std::string> lines_;
+};
+
+bool same_price(const model::Price& a, const model::Price& b) {
+  return std::tie(a.input, a.cached_input, a.cache_write, a.output) ==
+         std::tie(b.input, b.cached_input, b.cache_write, b.output);
+}
+
+bool same_prices(const std::map<std::string, model::Price>& a,
+                 const std::map<std::string, model::Price>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && same_price(x.second, y.second);
+  });
+}
+
+void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
+  changes.enter("agent");
+  changes.compare("key_files", a.key_files == b.key_files);
+  changes.compare("keep_evidence", a.keep_evidence == b.keep_evidence);
+  changes.compare("keep_usage", a.keep_usage == b.keep_usage);
+  changes.compare("listen", std::tie(a.listen_address, a.listen_port) ==
+                                std::tie(b.listen_address, b.listen_port));
+  changes.compare("log_format", a.log_format == b.log_format);
+  changes.compare("log_level", a.log_level == b.log_level);
+  changes.compare("master_key", a.master_key == b.master_key);
+  changes.compare("probe_workers", a.probe_workers == b.probe_workers);
+  changes.compare("shutdown_timeout", a.shutdown_timeout == b.shutdown_timeout);
+  changes.compare("state", a.state == b.state);
+}
+
+void compare(const model::ProbeSettings& a, const model::ProbeSettings& b, Changes& changes) {
+  changes.compare("probe.confirm_after", a.confirm_after == b.confirm_after);
+  changes.compare("probe.every", a.every == b.every);
+  changes.compare("probe.failures_to_dead", a.failures_to_dead == b.failures_to_dead);
+  changes.compare("probe.jitter", a.jitter == b.jitter);
+  changes.compare("probe.latency_limit", a.latency_limit == b.latency_limit);
+  changes.compare("probe.method", a.method == b.method);
+  changes.compare("probe.model", a.model == b.model);
+  changes.compare("probe.paid_every", a.paid_every == b.paid_every);
+  changes.compare("probe.successes_to_healthy", a.successes_to_healthy == b.successes_to_healthy);
+  changes.compare("probe.timeout", a.timeout == b.timeout);
+}
+
+void compare(const model::Provider& a, const model::Provider& b, Changes& changes) {
+  changes.compare("base_url", a.base_url == b.base_url);
+  changes.compare("ca_file", a.ca_file == b.ca_file);
+  changes.compare("headers", a.headers == b.headers);
+  changes.compare("prices", same_prices(a.prices, b.prices));
+  compare(a.probe, b.probe, changes);
+  changes.compare("type", a.type == b.type);
+}
+
+void compare(const model::Key& a, const model::Key& b, Changes& changes) {
+  changes.compare("created_at", a.created_at == b.created_at);
+  changes.compare("expires_at", a.expires_at == b.expires_at);
+  changes.compare("labels", a.labels == b.labels);
+  changes.compare("limit_group", a.limit_group == b.limit_group);
+  changes.compare("priority", a.priority == b.priority);
+  changes.compare("provider", a.provider == b.provider);
+  changes.compare("quotas", a.quotas == b.quotas);
+  changes.compare("secret", a.secret == b.secret);
+}
+
+void compare(const model::Quota& a, const model::Quota& b, Changes& changes) {
+  changes.compare("limit", a.limit == b.limit);
+  changes.compare("thresholds", a.thresholds == b.thresholds);
+  changes.compare("timezone", a.timezone == b.timezone);
+  changes.compare("unit", a.unit == b.unit);
+  changes.compare("window", a.window == b.window && a.rolling == b.rolling);
+}
+
+void compare(const model::Pool& a, const model::Pool& b, Changes& changes) {
+  changes.compare("keys", a.keys == b.keys);
+  changes.compare("max_error_ratio", a.max_error_ratio == b.max_error_ratio);
+  changes.compare("min_available", a.min_available == b.min_available);
+  changes.compare("min_remaining", a.min_remaining == b.min_remaining);
+  changes.compare("min_stay", a.min_stay == b.min_stay);
+  changes.compare("publish", a.publish == b.publish);
+  changes.compare("rotate_on", a.rotate_on == b.rotate_on);
+  changes.compare("schedule", a.schedule == b.schedule);
+  changes.compare("slo_objective", a.slo_objective == b.slo_objective);
+  changes.compare("strategy", a.strategy == b.strategy);
+  changes.compare("timezone", a.timezone == b.timezone);
+  changes.compare("valid_for", a.valid_for == b.valid_for);
+}
+
+void compare(const model::UsageLog& a, const model::UsageLog& b, Changes& changes) {
+  changes.compare("fields", a.fields == b.fields);
+  changes.compare("format", a.format == b.format);
+  changes.compare("idle_after", a.idle_after == b.idle_after);
+  changes.compare("lag_threshold_bytes", a.lag_threshold_bytes == b.lag_threshold_bytes);
+  changes.compare("max_line_bytes", a.max_line_bytes == b.max_line_bytes);
+  changes.compare("path", a.path == b.path);
+  changes.compare("start_at_end", a.start_at_end == b.start_at_end);
+}
+
+// Both lists are sorted by id.
+template <class T>
+void compare_lists(std::string_view section, const std::vector<T>& before,
+                   const std::vector<T>& after, Changes& changes) {
+  const auto path = [&](const T& item) { return std::string(section) + "." + item.id; };
+  auto a = before.begin();
+  auto b = after.begin();
+  while (a != before.end() || b != after.end()) {
+    if (b == after.end() || (a != before.end() && a->id < b->id)) {
+      changes.add(path(*a++), "removed");
+    } else if (a == before.end() || b->id < a->id) {
+      changes.add(path(*b++), "added");
+    } else {
+      changes.enter(path(*a));
+      compare(*a++, *b++, changes);
+    }
+  }
+}
+
+// Tokens have no ids: the list is compared as a whole.
+bool same_tokens(const std::vector<WebToken>& before, const std::vector<WebToken>& after) {
+  return std::equal(before.begin(), before.end(), after.begin(), after.end(),
+                    [](const WebToken& a, const WebToken& b) {
+                      return std::tie(a.role, a.pools, a.token) ==
+                             std::tie(b.role, b.pools, b.token);
+                    });
+}
+
+}  // namespace
+
+std::vector<std::string> describe_changes(const Config& before, const Config& after) {
+  Changes changes;
+  compare(before.agent, after.agent, changes);
+  compare_lists("keys", before.keys, after.keys, changes);
+  compare_lists("pools", before.pools, after.pools, changes);
+  compare_lists("providers", before.providers, after.providers, changes);
+  compare_lists("quotas", before.quotas, after.quotas, changes);
+  compare_lists("usage_logs", before.usage_logs, after.usage_logs, changes);
+  changes.enter("web");
+  changes.compare("tokens", same_tokens(before.tokens, after.tokens));
+  return changes.take();
+}
+
+}  // namespace keyherd::config

@@ -1,0 +1,50 @@
+#include "config/sections.hpp"
+#include "config/values.hpp"
+
+namespace keyherd::config {
+
+void read_agent(const TableReader& reader, Spec& spec) {
+  AgentSettings& agent = spec.config.agent;
+  spec.listen = reader.place_of("listen");
+  if (const auto listen = reader.text("listen")) {
+    const auto address = parse_listen(*listen);
+    if (address) {
+      agent.listen_address = address->address;
+      agent.listen_port = address->port;
+    } else {
+      reader.error("listen", address.error().message);
+    }
+  }
+  if (const auto written = reader.text("state")) {
+    if (written->find("://") != std::string::npos)
+      reader.error("state", "this version keeps its state in an SQLite file: expected a path");
+    agent.state = *written == ":memory:" ? *written : reader.path("state").value_or(*written);
+  }
+  agent.master_key = reader.secret("master_key");
+  spec.key_files = reader.place_of("key_files");
+  for (const std::string& pattern : reader.texts("key_files").value_or(std::vector<std::string>()))
+    agent.key_files.push_back(reader.resolve(pattern));
+  if (reader.choice("log_format").value_or("text") == "json")
+    agent.log_format = LogFormat::json;
+  agent.log_level = reader.choice("log_level").value_or(agent.log_level);
+  agent.shutdown_timeout = reader.duration("shutdown_timeout").value_or(agent.shutdown_timeout);
+  agent.keep_usage = reader.duration("keep_usage").value_or(agent.keep_usage);
+  agent.keep_evidence = reader.duration("keep_evidence").value_or(agent.keep_evidence);
+  agent.probe_workers =
+      static_cast<int>(reader.integer("probe_workers").value_or(agent.probe_workers));
+}
+
+void read_token(const TableReader& reader, Spec& spec) {
+  const auto role = reader.choice<model::Role>("role", model::role_from_string);
+  auto token = reader.secret("token");
+  auto pools = reader.references("pools", Target::pool);
+  spec.has_tokens = true;
+  // Written but empty would confine to nothing in the reader's eye, and to all in the agent's.
+  if (pools && pools->empty())
+    reader.error("pools", "must name at least one pool; leave it out for all pools");
+  if (role && token)
+    spec.config.tokens.push_back(
+        {*role, std::move(pools).value_or(std::vector<std::string>()), std::move(*token)});
+}
+
+}  // namespace keyherd::config

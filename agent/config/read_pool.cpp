@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/sections.hpp"
+#include "config/values.hpp"
+#include "cron/schedule.hpp"
+
+namespace keyherd::config {
+
+namespace {
+
+// Which kinds of target a field belongs to.
+struct OptionOf {
+  std::string_view option;
+  std::string_view kind;
+};
+constexpr std::array<OptionOf, 4> kOptions{{{"mode", "file"},
+                                            {"timeout", "exec"},
+                                            {"signing_secret", "webhook"},
+                                            {"allow_plain_http", "webhook"}}};
+
+model::PublishTarget read_file_target(const TableReader& reader) {
+  model::PublishFile target;
+  target.path = reader.path("file").value_or("");
+  if (const auto written = reader.text("mode")) {
+    const auto mode = parse_mode(*written);
+    if (mode)
+      target.mode = *mode;
+    else
+      reader.error("mode", mode.error().message);
+  }
+  return target;
+}
+
+model::PublishTarget read_exec_target(const TableReader& reader) {
+  model::PublishExec target;
+  const auto argv = reader.arguments("exec");
+  target.argv = argv.value_or(target.argv);
+  if (argv && argv->empty())
+    reader.error("exec", "must name a program, such as [\"/usr/local/bin/reload-app\"]");
+  target.timeout = reader.duration("timeout").value_or(target.timeout);
+  return target;
+}
+
+model::PublishTarget read_webhook_target(const TableReader& reader) {
+  model::PublishWebhook target;
+  const bool allow_plain_http = reader.boolean("allow_plain_http").value_or(false);
+  if (const auto url = reader.text("webhook")) {
+    const Status status = check_webhook_url(*url, allow_plain_http);
+    if (!status)
+      reader.error("webhook", status.error().message);
+    target.url = *url;
+  }
+  target.signing_secret = reader.secret("signing_secret");
+  return target;
+}
+
+void read_target(const TableReader& reader, model::Pool& pool) {
+  constexpr std::array<std::string_view, 3> kKinds{"file", "exec", "webhook"};
+  if (!reader.is_table())
+    return;
+  const auto written = [&](std::string_view name) { return reader.has(name); };
+  if (std::count_if(kKinds.begin(), kKinds.end(), written) != 1) {
+    reader.error(
+        "expected exactly one of file, exec and webhook, such as { file = "
+        "\"/run/keyherd/prod.json\" }");
+    return;
+  }
+  for (const OptionOf& row : kOptions) {
+    if (reader.has(row.option) && !reader.has(row.kind))
+      reader.error(row.option, fmt::format("belongs to {} targets only", row.kind));
+  }
+  pool.publish.push_back(reader.has("file")   ? read_file_target(reader)
+                         : reader.has("exec") ? read_exec_target(reader)
+                                              : read_webhook_target(reader));
+}
+
+void read_schedule(const TableReader& reader, model::Pool& pool) {
+  const auto timezone = reader.timezone("timezone");
+  pool.timezone = timezone.value_or(pool.timezone);
+  pool.schedule = reader.text("schedule").value_or("");
+  // Without its zone a schedule means nothing; that error has been reported.
+  if (pool.schedule.empty() || (reader.has("timezone") && !timezone))
+    return;
+  const auto schedule = cron::Schedule::parse(pool.schedule, pool.timezone);
+  if (!schedule) {
+    reader.error("schedule", schedule.error().message);
+    return;
+  }
+  for (const std::string& note : schedule->notes())
+    reader.warning("schedule", note);
+}
+
+}  // namespace
+
+void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
+  check_id(id, reader);
+  model::Pool pool;
+  pool.id = id;
+  const auto keys = reader.references("keys", Target::key);
+  pool.keys = keys.value_or(pool.keys);
+  if (keys && keys->empty())
+    reader.error("keys", "a pool needs at least one key");
+  pool.strategy = reader.choice<model::Strategy>("strategy", model::strategy_from_string)
+                      .value_or(pool.strategy);
+  read_schedule(reader, pool);
+  if (const auto events = reader.choices("rotate_on")) {
+    pool.rotate_on.clear();
+    for (const std::string& event : *events)
+      pool.rotate_on.push_back(*model::rotate_on_from_string(event));
+  }
+  reader.each_in_list("publish", SectionId::publish,
+                      [&](const TableReader& target) { read_target(target, pool); });
+  pool.min_remaining = reader.integer("min_remaining").value_or(pool.min_remaining);
+  pool.max_error_ratio = reader.ratio("max_error_ratio").value_or(pool.max_error_ratio);
+  pool.min_available =
+      static_cast<int>(reader.integer("min_available").value_or(pool.min_available));
+  if (!pool.keys.empty() && pool.keys.size() < static_cast<std::size_t>(pool.min_available))
+    reader.error("min_available",
+                 fmt::format("is more than the pool has keys ({})", pool.keys.size()));
+  pool.slo_objective = reader.ratio("slo_objective").value_or(pool.slo_objective);
+  pool.valid_for = reader.duration("valid_for").value_or(pool.valid_for);
+  pool.min_stay = reader.duration("min_stay").value_or(pool.min_stay);
+  spec.pool_places.push_back(reader.place());
+  spec.config.pools.push_back(std::move(pool));
+}
+
+}  // namespace keyherd::config

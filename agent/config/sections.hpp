@@ -1,0 +1,36 @@
+#pragma once
+
+// Reading of each section into the spec. What one section alone can show to be wrong is reported
+// here; what needs others is left to check.hpp.
+
+#include <optional>
+
+#include "config/load.hpp"
+#include "config/node.hpp"
+#include "config/spec.hpp"
+#include "config/table_reader.hpp"
+
+namespace keyherd::config {
+
+// A whole configuration file.
+void read_document(const Node& document, ReadContext& context, const LoadOptions& options,
+                   Spec& spec);
+// A file of keys in bulk, {"keys": {…}} or {"keys": […]}.
+void read_keys_document(Node document, ReadContext& context, Spec& spec);
+
+void read_agent(const TableReader& reader, Spec& spec);
+void read_token(const TableReader& reader, Spec& spec);
+void read_provider(const std::string& id, const TableReader& reader, Spec& spec);
+void read_key(const std::string& id, const TableReader& reader, Spec& spec);
+void read_quota(const std::string& id, const TableReader& reader, Spec& spec);
+void read_pool(const std::string& id, const TableReader& reader, Spec& spec);
+void read_usage_log(const std::string& id, const TableReader& reader, const LoadOptions& options,
+                    Spec& spec);
+
+// Reports an id that cannot be one.
+void check_id(const std::string& id, const TableReader& reader);
+
+// "https://api.deepseek.com" for "deepseek"; nothing for types without a place of their own.
+std::optional<std::string> default_base_url(std::string_view provider_type);
+
+}  // namespace keyherd::config

@@ -1,0 +1,37 @@
+#pragma once
+
+// What reading the files gives, before anything is compared with anything else: values, where they
+// were written, and the names by which they refer to each other.
+
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/report.hpp"
+
+namespace keyherd::config {
+
+enum class Target { provider, key, quota, pool };
+
+// "What stands at `place` is the id of a `target`."
+struct Reference {
+  Target target = Target::provider;
+  std::string id;
+  Place place;
+  std::string path;
+};
+
+struct Spec {
+  Config config;
+  std::vector<Reference> references;
+  // In step with the vectors of `config`.
+  std::vector<Place> provider_places;
+  std::vector<Place> key_places;
+  std::vector<Place> quota_places;
+  std::vector<Place> pool_places;
+  Place listen;
+  Place key_files;
+  bool has_tokens = false;  // written, if perhaps wrongly
+};
+
+}  // namespace keyherd::config

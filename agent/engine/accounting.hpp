@@ -1,0 +1,81 @@
+#pragma once
+
+// Usage and quotas: tallies wait here for the next commit, go into it together with the quota windows
+// that they change, and count only once it is done. Owned by the loop.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/commit_pipeline.hpp"
+#include "engine/effects.hpp"
+#include "engine/herd.hpp"
+#include "quota/ledger.hpp"
+
+namespace keyherd::engine {
+
+class Accounting {
+ public:
+  Accounting(Herd& herd, CommitPipeline& pipeline, Effects& effects, spdlog::logger& log)
+      : herd_(herd), pipeline_(pipeline), effects_(effects), log_(log) {}
+
+  // Error invalid: a quota that cannot be kept; the old ones stay.
+  Status configure(const Setup& setup, Instant now);
+  // Called once, after the first configure.
+  void restore(const store::State& state, Instant now);
+
+  // The history that new quotas want; until seed() no tally is committed.
+  [[nodiscard]] quota::HistoryNeed history_needed(Instant now) const;
+  void expect_seed() { seed_ = Seed{}; }
+  void seed(std::vector<model::UsageRow> usage, std::vector<model::MinuteRow> minutes);
+
+  void add(model::Tally tally);
+
+  // Whether something waits to be committed, or a window to begin anew.
+  [[nodiscard]] bool has_work(Instant now) const;
+  // Moves it into the pipeline's next batch. Only right before a fresh batch starts: there is one plan
+  // at a time.
+  void fill(Instant now);
+  [[nodiscard]] std::optional<WallTime> next_roll(WallTime now) const;
+
+  [[nodiscard]] std::vector<model::QuotaStatus> status_of(const std::string& key, WallTime now) const;
+  [[nodiscard]] std::vector<model::QuotaStatus> group_status(WallTime now) const;
+  // Sources whose view changed since the last call.
+  std::set<std::string> take_changed() { return std::exchange(changed_, {}); }
+  [[nodiscard]] const model::SourceView& source(const std::string& id) const { return sources_.at(id); }
+  [[nodiscard]] const std::map<std::string, model::SourceView>& sources() const { return sources_; }
+
+ private:
+  struct Seed {
+    bool ready = false;
+    std::vector<model::UsageRow> usage;
+    std::vector<model::MinuteRow> minutes;
+  };
+  // What a commit will make true.
+  struct Planned {
+    std::vector<model::Tally> tallies;
+    quota::Change change;
+  };
+
+  void commit_rows(std::vector<model::Tally>& tallies, WallTime now);
+  void adopt(const std::shared_ptr<Planned>& planned, Instant now);
+  void count(const model::Tally& tally, Instant now);
+  void observe(const model::Tally& tally, Instant now);
+  void announce(const quota::Change& change, Instant now);
+
+  Herd& herd_;
+  CommitPipeline& pipeline_;
+  Effects& effects_;
+  spdlog::logger& log_;
+  std::optional<quota::Ledger> ledger_;
+  std::map<std::string, model::SourceView> sources_;
+  std::vector<model::Tally> waiting_;
+  std::optional<Seed> seed_;
+  std::map<std::pair<std::string, std::string>, WallTime> window_starts_;
+  std::set<std::string> changed_;
+};
+
+}  // namespace keyherd::engine

@@ -1,0 +1,256 @@
+#include "engine/agent.hpp"
+
+#include <spdlog/logger.h>
+
+#include <atomic>
+#include <thread>
+
+#include "api/routes.hpp"
+#include "base/bounded_queue.hpp"
+#include "base/random.hpp"
+#include "base/time_text.hpp"
+#include "config/diff.hpp"
+#include "engine/control.hpp"
+#include "engine/engine.hpp"
+#include "engine/published.hpp"
+#include "engine/workers.hpp"
+#include "net/server.hpp"
+#include "store/memory_store.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace keyherd::engine {
+
+namespace {
+
+constexpr std::size_t kEventQueue = 8'192;
+constexpr std::string_view kInstallationKey = "installation_key";
+
+Result<std::unique_ptr<store::Store>> open_store(const config::AgentSettings& agent) {
+  if (agent.state == ":memory:")
+    return store::make_memory_store();
+  return store::open_sqlite_store({agent.state, false});
+}
+
+// The key of this installation's fingerprints: made once, kept in the store.
+Result<std::string> installation_key(store::Store& store, const store::State& state) {
+  if (const auto known = state.settings.find(std::string(kInstallationKey));
+      known != state.settings.end())
+    return known->second;
+  store::Batch batch;
+  const std::string key = to_hex(random_bytes(32));
+  batch.settings[std::string(kInstallationKey)] = key;
+  KH_TRY(store.commit(batch));
+  return key;
+}
+
+class RunningAgent final : public Agent {
+ public:
+  explicit RunningAgent(const AgentOptions& options)
+      : options_(options),
+        events_(kEventQueue),
+        random_(random_seed()),
+        exposition_(options.build, options.log_counts, options.clock) {}
+
+  ~RunningAgent() override { stop(); }
+
+  Status start(config::Config config) {
+    KH_ASSIGN(auto store, open_store(config.agent));
+    auto state = store->load();
+    if (!state)
+      return fail(with_context(state.error(), "loading " + config.agent.state));
+    KH_ASSIGN(installation_key_, installation_key(*store, *state));
+    KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
+    start_workers(std::move(store), *setup, state->cursors);
+    engine_ = std::make_unique<Engine>(EngineOptions{*workers_, [this](Event event) { post(std::move(event)); },
+                                                     random_, options_.log, published_});
+    const Instant now = options_.clock.now();
+    KH_TRY(engine_->start(setup, *state, now));
+    engine_->step(now);
+    KH_TRY(start_server(*setup));
+    loop_ = std::jthread([this](const std::stop_token& stop) { run_loop(stop); });
+    options_.log.info("listening on http://{}:{}", setup->config.agent.listen_address,
+                      server_->port());
+    return {};
+  }
+
+  int port() const override { return server_->port(); }
+
+  void reload() override { start_reload({}); }
+
+  void stop() override {
+    if (stopped_.exchange(true))
+      return;
+    const auto started = options_.clock.now().steady;
+    if (reloader_.joinable()) {
+      reloader_.request_stop();
+      reloader_.join();
+    }
+    if (server_)
+      server_->stop();
+    if (workers_)
+      workers_->stop_sources();  // no new evidence; what was read is still committed
+    if (loop_.joinable()) {
+      loop_.request_stop();
+      loop_.join();
+    }
+    if (workers_)
+      workers_->stop();
+    options_.log.info("stopped after {}",
+                      describe_duration(options_.clock.now().steady - started));
+  }
+
+ private:
+  SetupParts setup_parts() const {
+    return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_};
+  }
+
+  void start_workers(std::unique_ptr<store::Store> store, const Setup& setup,
+                     std::vector<model::FileCursor> cursors) {
+    WorkerOptions workers{options_.files, options_.clock, options_.redactor, options_.log};
+    workers.probe_workers = setup.config.agent.probe_workers;
+    workers.post = [this](Event event, const std::stop_token& stop) {
+      return events_.push(std::move(event), stop);
+    };
+    workers.notify_readers = [this] {
+      if (server_)
+        server_->wake();
+    };
+    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(cursors));
+  }
+
+  Status start_server(const Setup& setup) {
+    control_ = make_control({published_, [this](Event event) { return events_.try_push(std::move(event)); },
+                             [this](auto job) { return workers_->try_with_store(std::move(job)); },
+                             [this](auto promise) { start_reload(std::move(promise)); },
+                             [this] {
+                               if (server_)
+                                 server_->wake();
+                             }});
+    const api::ApiParts parts{*control_, exposition_, options_.clock,
+                              [this] { return published_.setup()->access; }};
+    net::ServerOptions server;
+    server.address = setup.config.agent.listen_address;
+    server.port = setup.config.agent.listen_port;
+    api::install_hooks(server, parts);
+    auto started = net::start_server(std::move(server), api::make_routes(parts));
+    if (!started)
+      return fail(with_context(started.error(),
+                               "listening on " + setup.config.agent.listen_address + ":" +
+                                   std::to_string(setup.config.agent.listen_port)));
+    server_ = std::move(*started);
+    return {};
+  }
+
+  // From a worker, which must not lose what it found out; the loop drains the queue until the end.
+  void post(Event event) {
+    if (!events_.push(std::move(event), loop_.get_stop_token()))
+      options_.log.warn("an event came after the end of the loop");
+  }
+
+  void run_loop(const std::stop_token& stop) {
+    SteadyTime deadline = options_.clock.now().steady;
+    while (!stop.stop_requested()) {
+      for (Event& event : events_.pop_all(deadline, stop))
+        engine_->handle(std::move(event), options_.clock.now());
+      deadline = engine_->step(options_.clock.now());
+    }
+  }
+
+  void start_reload(std::optional<Promise<std::vector<std::string>>> promise) {
+    MutexLock lock(reload_mutex_);
+    if (stopped_)
+      return;
+    if (reloader_.joinable())
+      reloader_.join();  // one at a time; each is short
+    reloader_ = std::jthread([this, promise](const std::stop_token& stop) {
+      auto outcome = load_and_apply(stop);
+      if (!outcome)
+        options_.log.error("the configuration was not reloaded, the old one stays: {}",
+                           outcome.error().message);
+      if (promise)
+        promise->set(std::move(outcome));
+      server_->wake();
+    });
+  }
+
+  Result<std::vector<std::string>> load_and_apply(const std::stop_token& stop) {
+    auto loaded = config::load_config(options_.config_path, options_.files, options_.load);
+    if (!loaded.errors.empty()) {
+      std::string text;
+      for (const config::Problem& problem : loaded.errors)
+        text += (text.empty() ? "" : "\n") + config::to_string(problem);
+      return reload_failed(text);
+    }
+    auto setup = make_setup(std::move(*loaded.config), setup_parts(), stop);
+    if (!setup)
+      return reload_failed(setup.error().message);
+    const auto before = published_.setup();
+    if (auto fixed = unchangeable(before->config.agent, (*setup)->config.agent); !fixed.empty())
+      options_.log.warn("{} needs a restart to change", fixed);
+    Promise<bool> applied;
+    const bool taken = events_.push(Call{[setup = *setup, applied](Engine& engine, Instant now) {
+                                      const Status done = engine.reconfigure(setup, now);
+                                      applied.set(done ? Result<bool>(true) : fail(done.error()));
+                                    }},
+                                    stop);
+    if (!taken || !wait_for(applied, stop))
+      return fail(ErrorCode::cancelled, "the agent is stopping");
+    auto lines = config::describe_changes(before->config, (*setup)->config);
+    for (const std::string& line : lines)
+      options_.log.info("reload: {}", line);
+    return lines;
+  }
+
+  static std::string unchangeable(const config::AgentSettings& before,
+                                  const config::AgentSettings& after) {
+    if (before.listen_address != after.listen_address || before.listen_port != after.listen_port)
+      return "agent.listen";
+    if (before.state != after.state)
+      return "agent.state";
+    return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
+  }
+
+  tl::unexpected<Error> reload_failed(const std::string& why) {
+    static_cast<void>(events_.try_push(
+        Call{[why](Engine& engine, Instant) { engine.reload_failed(why); }}));
+    return fail(ErrorCode::invalid, why);
+  }
+
+  bool wait_for(const Promise<bool>& promise, const std::stop_token& stop) {
+    Mutex mutex;
+    Condition never;
+    const auto pending = promise.pending();
+    while (!stop.stop_requested()) {
+      if (const auto outcome = pending())
+        return outcome->has_value();
+      MutexLock lock(mutex);
+      never.wait_until(mutex, options_.clock.now().steady + std::chrono::milliseconds(10), stop);
+    }
+    return false;
+  }
+
+  AgentOptions options_;
+  BoundedQueue<Event> events_;
+  SeededRandom random_;
+  Published published_;
+  metrics::Exposition exposition_;
+  std::string installation_key_;
+  std::unique_ptr<WorkerThreads> workers_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<api::Control> control_;
+  std::unique_ptr<net::Server> server_;
+  Mutex reload_mutex_;
+  std::jthread reloader_;
+  std::jthread loop_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Agent>> start_agent(const AgentOptions& options, config::Config config) {
+  auto agent = std::make_unique<RunningAgent>(options);
+  KH_TRY(agent->start(std::move(config)));
+  return agent;
+}
+
+}  // namespace keyherd::engine

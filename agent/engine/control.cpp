@@ -1,0 +1,122 @@
+#include "engine/control.hpp"
+
+#include <algorithm>
+
+namespace keyherd::engine {
+
+namespace {
+
+class LoopControl final : public api::Control {
+ public:
+  explicit LoopControl(ControlParts parts) : parts_(std::move(parts)) {}
+
+  model::SnapshotPtr snapshot() const override { return parts_.published.snapshot(); }
+
+  Result<api::ActiveKey> active(const std::string& pool) const override {
+    const auto keys = parts_.published.active();
+    if (const auto found = keys->find(pool); found != keys->end())
+      return found->second;
+    if (model::find_pool(*snapshot(), pool) == nullptr)
+      return fail(ErrorCode::not_found, "no pool '" + pool + "'");
+    return fail(ErrorCode::unavailable, "pool " + pool + " has not published a key yet");
+  }
+
+  api::Pending<model::Rotation> rotate(api::RotateCommand command) override {
+    return call<model::Rotation>([command = std::move(command)](Engine& engine, Instant now) {
+      return engine.rotate(command, now).pending();
+    });
+  }
+  api::Pending<model::Evidence> probe(const std::string& key) override {
+    return call<model::Evidence>(
+        [key](Engine& engine, Instant now) { return engine.probe(key, now).pending(); });
+  }
+  api::Pending<model::KeyHealth> pause(const std::string& key, const std::string& actor) override {
+    return call<model::KeyHealth>([key, actor](Engine& engine, Instant now) {
+      return settled(engine.pause(key, actor, now));
+    });
+  }
+  api::Pending<model::KeyHealth> resume(const std::string& key, const std::string& actor) override {
+    return call<model::KeyHealth>([key, actor](Engine& engine, Instant now) {
+      return settled(engine.resume(key, actor, now));
+    });
+  }
+
+  api::Pending<std::vector<std::string>> reload() override {
+    Promise<std::vector<std::string>> promise;
+    parts_.reload(promise);
+    return promise.pending();
+  }
+
+  api::Pending<std::vector<model::UsageRow>> usage(api::UsageRange range) override {
+    return ask_store<std::vector<model::UsageRow>>([range](store::Store& store) {
+      return store.usage({range.from, range.to, {}});
+    });
+  }
+  api::Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
+                                                       std::size_t limit) override {
+    return ask_store<std::vector<model::Rotation>>(
+        [pool, limit](store::Store& store) { return store.rotations(pool, limit); });
+  }
+
+  std::vector<api::Firing> schedule(WallTime from, std::size_t count) const override {
+    std::vector<api::Firing> firings;
+    const auto setup = parts_.published.setup();
+    for (const auto& [pool, schedule] : setup->schedules) {
+      for (const WallTime at : schedule.next_n(from, count))
+        firings.push_back({pool, at, schedule.local(at)});
+    }
+    std::stable_sort(firings.begin(), firings.end(),
+                     [](const auto& a, const auto& b) { return a.at < b.at; });
+    if (firings.size() > count)
+      firings.resize(count);
+    return firings;
+  }
+
+ private:
+  template <class T>
+  static api::Pending<T> settled(Result<T> value) {
+    Promise<T> promise;
+    promise.set(std::move(value));
+    return promise.pending();
+  }
+
+  // Runs a command on the loop. Its answer is a Pending of its own, reached through another one: the
+  // command has not run yet when this returns.
+  template <class T, class Command>
+  api::Pending<T> call(Command command) {
+    Promise<api::Pending<T>> started;
+    const bool taken = parts_.post(Call{[started, command](Engine& engine, Instant now) {
+      started.set(command(engine, now));
+    }});
+    if (!taken)
+      return settled<T>(fail(ErrorCode::unavailable, "the agent is too busy; try again"));
+    return [outer = started.pending()]() -> std::optional<Result<T>> {
+      const auto inner = outer();
+      if (!inner)
+        return std::nullopt;
+      return (**inner)();
+    };
+  }
+
+  template <class T, class Query>
+  api::Pending<T> ask_store(Query query) {
+    Promise<T> promise;
+    const bool taken = parts_.with_store([promise, query, notify = parts_.notify](store::Store& store) {
+      promise.set(query(store));
+      notify();
+    });
+    if (!taken)
+      promise.set(fail(ErrorCode::unavailable, "the store is too busy; try again"));
+    return promise.pending();
+  }
+
+  ControlParts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<api::Control> make_control(ControlParts parts) {
+  return std::make_unique<LoopControl>(std::move(parts));
+}
+
+}  // namespace keyherd::engine

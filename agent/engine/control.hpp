@@ -1,0 +1,25 @@
+#pragma once
+
+// api::Control over a running loop: readers get what is published, commands are posted.
+
+#include <functional>
+
+#include "api/control.hpp"
+#include "base/clock.hpp"
+#include "engine/engine.hpp"
+#include "engine/published.hpp"
+
+namespace keyherd::engine {
+
+struct ControlParts {
+  const Published& published;
+  std::function<bool(Event)> post;  // false: the queue is full
+  std::function<bool(std::function<void(store::Store&)>)> with_store;  // false: too busy
+  // Starts a reload; its outcome goes into the promise.
+  std::function<void(Promise<std::vector<std::string>>)> reload;
+  std::function<void()> notify;  // somebody's answer is there
+};
+
+std::unique_ptr<api::Control> make_control(ControlParts parts);
+
+}  // namespace keyherd::engine

@@ -1,0 +1,297 @@
+#include "engine/engine.hpp"
+
+#include <spdlog/logger.h>
+
+#include <algorithm>
+
+#include "base/time_text.hpp"
+
+namespace keyherd::engine {
+
+namespace {
+
+// The loop looks at the wall clock at least this often: calendars follow it, steady time does not.
+constexpr std::chrono::seconds kLongestSleep{5};
+constexpr std::chrono::hours kPruneEvery{1};
+constexpr std::chrono::seconds kClockStep{2};
+constexpr std::chrono::hours kMinutesKept{24 * 32};
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options)
+    : options_(options),
+      herd_(pipeline_, options.log),
+      probing_(herd_, options.effects, options.random),
+      accounting_(herd_, pipeline_, options.effects, options.log),
+      pools_(pool_parts()) {}
+
+PoolParts Engine::pool_parts() {
+  PoolParts parts{pipeline_, options_.effects, options_.random, options_.log, {}, {}, {}};
+  parts.candidates = [this](const model::Pool& pool, Instant now) { return candidates(pool, now); };
+  parts.verify = [this](const std::string& key, rotation::StepRequest step, Instant now) {
+    if (probing_.verify(key, step, now))
+      return;
+    rotation::StepDone done{std::move(step), fail(ErrorCode::unavailable, "it has no secret"), {}};
+    pools_.step_finished(done, now);
+  };
+  parts.probe_soon = [this](const std::string& key, Instant now) { probing_.probe_soon(key, now); };
+  return parts;
+}
+
+Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& state, Instant now) {
+  setup_ = std::move(setup);
+  options_.published.set(setup_);
+  agent_.started_at = now.wall;
+  agent_.config_loaded_at = now.wall;
+  agent_.secret_load_failures = setup_->secret_load_failures;
+  KH_TRY(accounting_.configure(*setup_, now));
+  herd_.configure(*setup_, now);
+  herd_.restore(state, now);
+  accounting_.restore(state, now);
+  probing_.configure(now);
+  pools_.configure(setup_, now);
+  pools_.restore(state, now);
+  options_.effects.configure_usage(setup_->config.usage_logs, setup_->usage);
+  ask_for_history(now);
+  return {};
+}
+
+Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
+  KH_TRY(accounting_.configure(*setup, now));
+  setup_ = std::move(setup);
+  options_.published.set(setup_);
+  herd_.configure(*setup_, now);
+  probing_.configure(now);
+  pools_.configure(setup_, now);
+  for (const auto& [kind, count] : setup_->secret_load_failures)
+    agent_.secret_load_failures[kind] += count;
+  agent_.config_reload_ok = true;
+  agent_.config_error.clear();
+  agent_.config_loaded_at = now.wall;
+  const auto forget_absent = [](auto& views, const auto& present) {
+    std::erase_if(views, [&](const auto& view) { return !present.contains(view.first); });
+  };
+  forget_absent(key_views_, herd_.records());
+  forget_absent(provider_views_, herd_.providers());
+  forget_absent(source_views_, accounting_.sources());
+  std::erase_if(pool_views_, [&](const auto& view) {
+    return std::none_of(setup_->config.pools.begin(), setup_->config.pools.end(),
+                        [&](const model::Pool& pool) { return pool.id == view.first; });
+  });
+  options_.effects.configure_usage(setup_->config.usage_logs, setup_->usage);
+  ask_for_history(now);
+  changed_ = true;
+  return {};
+}
+
+void Engine::reload_failed(const std::string& why) {
+  agent_.config_reload_ok = false;
+  agent_.config_error = why;
+  changed_ = true;
+}
+
+// Windows of new quotas start with what the history knows; no line is counted in between.
+void Engine::ask_for_history(Instant now) {
+  const quota::HistoryNeed need = accounting_.history_needed(now);
+  if (need.empty())
+    return;
+  accounting_.expect_seed();
+  options_.effects.with_store([need, post = options_.post](store::Store& store) {
+    HistoryLoaded history;
+    if (need.usage_from) {
+      if (auto rows = store.usage({need.usage_from, std::nullopt, need.keys}))
+        history.usage = std::move(*rows);
+    }
+    if (need.minutes_from) {
+      if (auto rows = store.minutes({need.minutes_from, std::nullopt, need.keys}))
+        history.minutes = std::move(*rows);
+    }
+    post(std::move(history));
+  });
+}
+
+void Engine::handle(Event event, Instant now) {
+  std::visit([&](auto& what) { on(std::move(what), now); }, event);
+}
+
+void Engine::on(ProbeFinished event, Instant now) {
+  if (event.cancelled) {
+    probing_.cancelled(event.order);
+    return;
+  }
+  const auto verified = probing_.finished(event.order, event.evidence);
+  herd_.observe(event.evidence, now);
+  if (verified)
+    pools_.step_finished(*verified, now);
+  changed_ = true;
+}
+
+void Engine::on(TallyArrived event, Instant) {
+  accounting_.add(std::move(event.tally));
+}
+
+void Engine::on(Committed event, Instant now) {
+  const bool was_well = pipeline_.problem().empty();
+  for (const AfterCommit& action : pipeline_.finish(event.outcome, now))
+    action(now);
+  if (was_well && !pipeline_.problem().empty())
+    options_.log.error("the state cannot be saved, nothing is counted until it can: {}",
+                       pipeline_.problem());
+  if (!was_well && pipeline_.problem().empty())
+    options_.log.info("the state is saved again");
+  changed_ = true;
+}
+
+void Engine::on(StepFinished event, Instant now) {
+  pools_.step_finished(event.done, now);
+}
+
+void Engine::on(HistoryLoaded event, Instant) {
+  accounting_.seed(std::move(event.usage), std::move(event.minutes));
+}
+
+void Engine::on(Call event, Instant now) {
+  event.run(*this, now);
+  options_.effects.notify_readers();
+}
+
+Result<model::KeyHealth> Engine::pause(const std::string& key, const std::string& actor,
+                                       Instant now) {
+  if (herd_.find(key) == nullptr)
+    return fail(ErrorCode::not_found, "no key '" + key + "'");
+  herd_.pause(key, actor, now);
+  return *herd_.tracker().health(key);
+}
+
+Result<model::KeyHealth> Engine::resume(const std::string& key, const std::string& actor,
+                                        Instant now) {
+  if (herd_.find(key) == nullptr)
+    return fail(ErrorCode::not_found, "no key '" + key + "'");
+  herd_.resume(key, actor, now);
+  probing_.probe_soon(key, now);
+  return *herd_.tracker().health(key);
+}
+
+SteadyTime Engine::step(Instant now) {
+  notice_clock(now);
+  herd_.tick(now);
+  settle_touched(now);
+  pools_.run(now);
+  probing_.run(now);
+  commit_if_due(now);
+  // An in-thread store has committed by now; its consequences belong to this step.
+  settle_touched(now);
+  prune_if_due(now);
+  publish_if_due(now);
+  return next_deadline(now);
+}
+
+void Engine::settle_touched(Instant now) {
+  Herd::Touched touched = herd_.take_touched();
+  for (const std::string& key : touched.keys) {
+    probing_.replan(key, now);
+    pools_.key_changed(key);
+    const KeyRecord* record = herd_.find(key);
+    if (record != nullptr)
+      key_views_[key] = key_view(*record, now);
+    changed_ = true;
+  }
+  for (const std::string& key : touched.probe_soon)
+    probing_.probe_soon(key, now);
+  for (const std::string& id : touched.providers) {
+    provider_views_[id] = provider_view(herd_.providers().at(id));
+    changed_ = true;
+  }
+}
+
+void Engine::commit_if_due(Instant now) {
+  if (pipeline_.in_flight())
+    return;
+  if (pipeline_.starts_fresh() && accounting_.has_work(now))
+    accounting_.fill(now);
+  if (!pipeline_.can_start(now))
+    return;
+  options_.effects.with_store([batch = pipeline_.start(), post = options_.post](store::Store& store) {
+    post(Committed{batch->empty() ? Status{} : store.commit(*batch)});
+  });
+}
+
+void Engine::prune_if_due(Instant now) {
+  if (pruned_at_ && now.steady - *pruned_at_ < kPruneEvery)
+    return;
+  if (!pruned_at_) {  // not in the rush of a start
+    pruned_at_ = now.steady;
+    return;
+  }
+  pruned_at_ = now.steady;
+  const auto& agent = setup_->config.agent;
+  options_.effects.with_store([usage = now.wall - agent.keep_usage, minutes = now.wall - kMinutesKept,
+                               evidence = now.wall - agent.keep_evidence](store::Store& store) {
+    // A failure shows in the next commit as well, which reports it.
+    static_cast<void>(store.prune(usage, minutes, evidence));
+  });
+}
+
+void Engine::notice_clock(Instant now) {
+  if (last_step_) {
+    const auto wall = now.wall - last_step_->wall;
+    const auto steady = now.steady - last_step_->steady;
+    const auto apart = wall > steady ? wall - steady : steady - wall;
+    if (apart > kClockStep) {
+      ++agent_.clock_steps;
+      options_.log.warn("the system clock moved by {} against the time that passed",
+                        describe_duration(apart));
+      changed_ = true;
+    }
+  }
+  last_step_ = now;
+}
+
+SteadyTime Engine::next_deadline(Instant now) const {
+  SteadyTime deadline = now.steady + kLongestSleep;
+  const auto sooner = [&](std::optional<SteadyTime> time) {
+    if (time)
+      deadline = std::min(deadline, *time);
+  };
+  sooner(herd_.tracker().next_deadline());
+  sooner(probing_.next_due());
+  sooner(pools_.next_due(now));
+  sooner(pipeline_.retry_at());
+  if (!pipeline_.in_flight() && pipeline_.starts_fresh() &&
+      (pipeline_.has_work() || accounting_.has_work(now)))
+    sooner(now.steady);
+  if (const auto roll = accounting_.next_roll(now.wall))
+    sooner(now.steady + (*roll - now.wall));
+  if (changed_ && published_at_)
+    sooner(*published_at_ + std::chrono::milliseconds(50));
+  return std::max(deadline, now.steady);
+}
+
+std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Instant now) const {
+  std::vector<rotation::Candidate> members;
+  for (const std::string& id : pool.keys) {
+    const KeyRecord* record = herd_.find(id);
+    const model::KeyHealth* health = herd_.tracker().health(id);
+    if (record == nullptr || health == nullptr)
+      continue;
+    rotation::Candidate member;
+    member.key = id;
+    member.limit_group = record->key.limit_group.empty() ? id : record->key.limit_group;
+    member.priority = record->key.priority;
+    member.state = health->state;
+    member.verdict = health->verdict;
+    member.verified = record->verified;
+    member.last_ok_at = record->last_ok_at;
+    member.probe_interval = probing_.interval(id);
+    member.secret_loaded = record->secret.secret != nullptr;
+    member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
+    member.error_ratio = record->errors.ratio(now.wall);
+    member.quotas = accounting_.status_of(id, now.wall);
+    member.cooldown_until = health->cooldown_until;
+    member.expires_at = record->key.expires_at;
+    members.push_back(std::move(member));
+  }
+  return members;
+}
+
+}  // namespace keyherd::engine

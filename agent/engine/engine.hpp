@@ -1,0 +1,126 @@
+#pragma once
+
+// The loop's body: events in, decisions out. Everything that Keyherd believes is owned here and
+// changed in one thread; step() does all that is due and says when to come again. Outside effects go
+// through Effects, outside time comes in as an Instant: under a test a simulated week takes seconds.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/random.hpp"
+#include "engine/accounting.hpp"
+#include "engine/commit_pipeline.hpp"
+#include "engine/effects.hpp"
+#include "engine/herd.hpp"
+#include "engine/pools.hpp"
+#include "engine/probing.hpp"
+#include "engine/published.hpp"
+
+namespace keyherd::engine {
+
+class Engine;
+
+struct ProbeFinished {
+  std::uint64_t order = 0;
+  bool cancelled = false;  // by a shutdown
+  model::Evidence evidence;
+};
+struct TallyArrived {
+  model::Tally tally;
+};
+struct Committed {
+  Status outcome;
+};
+struct StepFinished {
+  rotation::StepDone done;
+};
+struct HistoryLoaded {
+  std::vector<model::UsageRow> usage;
+  std::vector<model::MinuteRow> minutes;
+};
+// A command of the API, run on the loop.
+struct Call {
+  std::function<void(Engine&, Instant)> run;
+};
+using Event = std::variant<ProbeFinished, TallyArrived, Committed, StepFinished, HistoryLoaded, Call>;
+
+struct EngineOptions {
+  Effects& effects;
+  // Gives events back to the engine from a store job; any thread.
+  std::function<void(Event)> post;
+  Random& random;
+  spdlog::logger& log;
+  Published& published;
+};
+
+class Engine {
+ public:
+  explicit Engine(const EngineOptions& options);
+
+  // Once, before the first step. Error invalid: the setup cannot be run.
+  Status start(std::shared_ptr<const Setup> setup, const store::State& state, Instant now);
+  // A reload: all of it or, with an error, nothing.
+  Status reconfigure(std::shared_ptr<const Setup> setup, Instant now);
+  void reload_failed(const std::string& why);
+
+  void handle(Event event, Instant now);
+  // Does everything that is due; returns when to be called again if nothing else happens.
+  SteadyTime step(Instant now);
+
+  // Commands; see api::Control.
+  Promise<model::Rotation> rotate(const api::RotateCommand& command, Instant now) {
+    return pools_.rotate(command, now);
+  }
+  Promise<model::Evidence> probe(const std::string& key, Instant now) {
+    return probing_.ask(key, now);
+  }
+  Result<model::KeyHealth> pause(const std::string& key, const std::string& actor, Instant now);
+  Result<model::KeyHealth> resume(const std::string& key, const std::string& actor, Instant now);
+
+ private:
+  void on(ProbeFinished event, Instant now);
+  void on(TallyArrived event, Instant now);
+  void on(Committed event, Instant now);
+  void on(StepFinished event, Instant now);
+  void on(HistoryLoaded event, Instant now);
+  void on(Call event, Instant now);
+
+  PoolParts pool_parts();
+  void ask_for_history(Instant now);
+  void settle_touched(Instant now);
+  void commit_if_due(Instant now);
+  void prune_if_due(Instant now);
+  void notice_clock(Instant now);
+  void publish_if_due(Instant now);
+  void publish(Instant now);
+  std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
+  std::shared_ptr<const model::KeyView> key_view(const KeyRecord& record, Instant now) const;
+  std::shared_ptr<const model::ProviderView> provider_view(const ProviderRecord& record) const;
+  model::AgentView agent_view() const;
+  [[nodiscard]] SteadyTime next_deadline(Instant now) const;
+
+  EngineOptions options_;
+  std::shared_ptr<const Setup> setup_;
+  CommitPipeline pipeline_;
+  Herd herd_;
+  Probing probing_;
+  Accounting accounting_;
+  Pools pools_;
+
+  model::AgentView agent_;
+  std::map<std::string, std::shared_ptr<const model::KeyView>> key_views_;
+  std::map<std::string, std::shared_ptr<const model::PoolView>> pool_views_;
+  std::map<std::string, std::shared_ptr<const model::ProviderView>> provider_views_;
+  std::map<std::string, std::shared_ptr<const model::SourceView>> source_views_;
+  bool changed_ = true;
+  std::uint64_t version_ = 0;
+  std::optional<SteadyTime> published_at_;
+  std::optional<Instant> last_step_;
+  std::optional<SteadyTime> pruned_at_;
+};
+
+}  // namespace keyherd::engine

@@ -1,0 +1,122 @@
+// The engine's outward face: views rebuilt where something changed, published as one Snapshot.
+
+#include <algorithm>
+
+#include "engine/engine.hpp"
+
+namespace keyherd::engine {
+
+namespace {
+// Changes this close together are published as one.
+constexpr std::chrono::milliseconds kPublishEvery{50};
+
+template <class View>
+std::vector<std::shared_ptr<const View>> in_order(
+    const std::map<std::string, std::shared_ptr<const View>>& views) {
+  std::vector<std::shared_ptr<const View>> list;
+  list.reserve(views.size());
+  for (const auto& [id, view] : views)
+    list.push_back(view);
+  return list;
+}
+}  // namespace
+
+void Engine::publish_if_due(Instant now) {
+  const auto pools = pools_.take_changed();
+  for (const std::string& id : pools) {
+    const bool configured =
+        std::any_of(setup_->config.pools.begin(), setup_->config.pools.end(),
+                    [&](const model::Pool& pool) { return pool.id == id; });
+    if (configured)
+      pool_views_[id] = std::make_shared<const model::PoolView>(pools_.view(id, now));
+  }
+  for (const std::string& id : accounting_.take_changed()) {
+    if (accounting_.sources().contains(id))
+      source_views_[id] = std::make_shared<const model::SourceView>(accounting_.source(id));
+    changed_ = true;
+  }
+  // A pool's decision is what consumers wait for: it goes out at once.
+  if (!pools.empty() || !published_at_ ||
+      (changed_ && now.steady - *published_at_ >= kPublishEvery))
+    publish(now);
+}
+
+void Engine::publish(Instant now) {
+  auto snapshot = std::make_shared<model::Snapshot>();
+  snapshot->at = now.wall;
+  snapshot->version = ++version_;
+  snapshot->keys = in_order(key_views_);
+  snapshot->pools = in_order(pool_views_);
+  snapshot->providers = in_order(provider_views_);
+  snapshot->sources = in_order(source_views_);
+  snapshot->group_quotas = accounting_.group_status(now.wall);
+  snapshot->rotations = pools_.recent_rotations();
+  snapshot->agent = agent_view();
+  auto active = std::make_shared<ActiveKeys>();
+  for (const model::Pool& pool : setup_->config.pools) {
+    if (auto key = pools_.active(pool.id))
+      active->emplace(pool.id, std::move(*key));
+  }
+  options_.published.set(std::move(snapshot), std::move(active));
+  published_at_ = now.steady;
+  changed_ = false;
+  options_.effects.notify_readers();
+}
+
+std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, Instant now) const {
+  auto view = std::make_shared<model::KeyView>();
+  view->key = record.key;
+  if (view->key.limit_group.empty())
+    view->key.limit_group = record.key.id;
+  view->fingerprint = record.secret.fingerprint;
+  view->secret_loaded = record.secret.secret != nullptr;
+  if (const model::KeyHealth* health = herd_.tracker().health(record.key.id))
+    view->health = *health;
+  if (!view->secret_loaded)
+    view->health.why = record.secret.problem;
+  view->recent.assign(record.recent.begin(), record.recent.end());
+  view->changes.assign(record.changes.begin(), record.changes.end());
+  view->last_probe = record.last_probe;
+  view->probe_interval = probing_.interval(record.key.id);
+  view->probes = record.probes;
+  view->usage_by_model = record.usage_by_model;
+  view->usage_failures = record.usage_failures;
+  view->last_used_at = record.last_used_at;
+  view->quotas = accounting_.status_of(record.key.id, now.wall);
+  view->balances = record.balances;
+  view->balances_at = record.balances_at;
+  view->rate_limits = record.rate_limits;
+  view->rate_limits_at = record.rate_limits_at;
+  return view;
+}
+
+std::shared_ptr<const model::ProviderView> Engine::provider_view(
+    const ProviderRecord& record) const {
+  auto view = std::make_shared<model::ProviderView>();
+  view->provider = *record.provider;
+  view->up = !record.incident.has_value();
+  if (record.incident) {
+    view->incident = record.incident->why;
+    view->incident_since = record.incident->since;
+  }
+  view->durations = record.durations;
+  return view;
+}
+
+model::AgentView Engine::agent_view() const {
+  model::AgentView view = agent_;
+  view.last_commit_at = pipeline_.last_success();
+  view.commit_failures = pipeline_.failures();
+  view.ready = pipeline_.problem().empty();
+  if (!view.ready)
+    view.not_ready_because = "the state cannot be saved: " + pipeline_.problem();
+  view.probes_in_flight = probing_.in_flight();
+  view.probe_queue = probing_.waiting();
+  view.schedule_delay = probing_.delays();
+  view.rotation_duration = pools_.durations();
+  view.notifications = pools_.notifications();
+  view.notification_failures = pools_.notification_failures();
+  return view;
+}
+
+}  // namespace keyherd::engine

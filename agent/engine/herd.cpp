@@ -1,0 +1,187 @@
+#include "engine/herd.hpp"
+
+#include <spdlog/logger.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace keyherd::engine {
+
+namespace {
+
+std::string fingerprint_setting(const std::string& key) {
+  return "fingerprint." + key;
+}
+
+model::HistogramView probe_histogram() {
+  static const std::vector<double> kBounds{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60};
+  return {kBounds, std::vector<std::uint64_t>(kBounds.size() + 1), 0};
+}
+
+// Whether a piece of evidence is worth keeping: every probe, every bad sign, and the good line that
+// follows bad ones; not each of a busy key's good lines.
+bool is_news(const KeyRecord& record, const model::Evidence& evidence) {
+  return evidence.source != model::EvidenceSource::usage_log ||
+         evidence.verdict != model::Verdict::ok || record.recent.empty() ||
+         record.recent.front().verdict != model::Verdict::ok;
+}
+
+}  // namespace
+
+void Herd::configure(const Setup& setup, Instant now) {
+  std::map<std::string, KeyRecord> kept = std::exchange(records_, {});
+  std::vector<health::KeyFacts> facts;
+  std::vector<std::string> replaced;
+  for (const model::Key& key : setup.config.keys) {
+    KeyRecord& record = records_[key.id];
+    const KeySecret& secret = setup.secrets.at(key.id);
+    if (const auto old = kept.find(key.id); old != kept.end()) {
+      record = std::move(old->second);
+      if (record.secret.fingerprint != secret.fingerprint)
+        replaced.push_back(key.id);
+    }
+    record.key = key;
+    record.secret = secret;
+    if (!secret.secret)
+      log_.error("keys.{}: {}", key.id, secret.problem);
+    pipeline_.next().settings[fingerprint_setting(key.id)] = secret.fingerprint;
+    facts.push_back({key.id, key.provider, key.limit_group.empty() ? key.id : key.limit_group,
+                     setup.providers.at(key.provider)->probe});
+    touched_.keys.insert(key.id);
+  }
+  std::map<std::string, ProviderRecord> known = std::exchange(providers_, {});
+  for (const auto& [id, provider] : setup.providers) {
+    ProviderRecord& record = providers_[id];
+    if (const auto old = known.find(id); old != known.end())
+      record = std::move(old->second);
+    else
+      record.durations.fill(probe_histogram());
+    record.provider = provider;
+    touched_.providers.insert(id);
+  }
+  apply(tracker_.configure(std::move(facts), now));
+  for (const std::string& key : replaced) {
+    records_.at(key).verified = false;
+    apply(tracker_.forget(key, "its secret was replaced", now));
+  }
+}
+
+void Herd::restore(const store::State& state, Instant now) {
+  tracker_.restore(state.health, now);
+  for (auto evidence = state.evidence.rbegin(); evidence != state.evidence.rend(); ++evidence) {
+    if (KeyRecord* record = find(evidence->key))
+      record->record(*evidence);
+  }
+  for (auto change = state.changes.rbegin(); change != state.changes.rend(); ++change) {
+    if (KeyRecord* record = find(change->key))
+      record->record(*change);
+  }
+  for (auto& [id, record] : records_) {
+    if (const auto totals = state.probe_totals.find(id); totals != state.probe_totals.end())
+      record.probes = totals->second;
+    else
+      record.probes = {};
+    if (const auto totals = state.usage_totals.find(id); totals != state.usage_totals.end())
+      record.usage_by_model = totals->second;
+    if (const auto failures = state.usage_failures.find(id); failures != state.usage_failures.end())
+      record.usage_failures = failures->second;
+    if (const auto used = state.last_used.find(id); used != state.last_used.end())
+      record.last_used_at = used->second;
+    check_secret(record, state, now);
+  }
+}
+
+// Beliefs of an earlier run are of the secret of that run.
+void Herd::check_secret(KeyRecord& record, const store::State& state, Instant now) {
+  const auto known = state.settings.find(fingerprint_setting(record.key.id));
+  if (known == state.settings.end() || known->second == record.secret.fingerprint)
+    return;
+  record.verified = false;
+  record.last_ok_at.reset();
+  apply(tracker_.forget(record.key.id, "its secret was replaced", now));
+}
+
+void Herd::observe(const model::Evidence& evidence, Instant now) {
+  KeyRecord* record = find(evidence.key);
+  if (record == nullptr)
+    return;
+  if (is_news(*record, evidence))
+    pipeline_.next().evidence.push_back(evidence);
+  record->record(evidence);
+  const auto provider = providers_.find(record->key.provider);
+  if (provider != providers_.end())
+    record->probe_history.record(*provider->second.provider, evidence);
+  if (evidence.probe) {
+    observe_duration(evidence, record->key.provider);
+    pipeline_.next().probe_totals[evidence.key] = record->probes;
+  }
+  touched_.keys.insert(evidence.key);
+  apply(tracker_.observe(evidence, now));
+}
+
+void Herd::observe_duration(const model::Evidence& evidence, const std::string& provider) {
+  model::HistogramView& histogram =
+      providers_.at(provider).durations[static_cast<std::size_t>(*evidence.probe)];
+  const double seconds = std::chrono::duration<double>(evidence.latency).count();
+  const auto bucket = std::lower_bound(histogram.bounds.begin(), histogram.bounds.end(), seconds);
+  ++histogram.buckets[static_cast<std::size_t>(bucket - histogram.bounds.begin())];
+  histogram.sum += seconds;
+  touched_.providers.insert(provider);
+}
+
+void Herd::pause(const std::string& key, const std::string& actor, Instant now) {
+  apply(tracker_.pause(key, actor, now));
+}
+
+void Herd::resume(const std::string& key, const std::string& actor, Instant now) {
+  apply(tracker_.resume(key, actor, now));
+}
+
+void Herd::quota_reset(const std::string& key, Instant now) {
+  apply(tracker_.quota_reset(key, now));
+}
+
+void Herd::tick(Instant now) {
+  apply(tracker_.tick(now));
+}
+
+KeyRecord* Herd::find(const std::string& key) {
+  const auto found = records_.find(key);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+const KeyRecord* Herd::find(const std::string& key) const {
+  const auto found = records_.find(key);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+void Herd::apply(const health::Change& change) {
+  store::Batch& batch = pipeline_.next();
+  for (const model::KeyHealth& health : change.health) {
+    batch.health.push_back(health);
+    touched_.keys.insert(health.key);
+  }
+  for (const model::StateChange& step : change.changes) {
+    batch.changes.push_back(step);
+    if (KeyRecord* record = find(step.key))
+      record->record(step);
+    log_.log(model::is_usable(step.to) ? spdlog::level::info : spdlog::level::warn,
+             "key {}: {} -> {}: {}", step.key, model::to_string(step.from),
+             model::to_string(step.to), step.why);
+  }
+  for (const health::IncidentChange& incident : change.incidents) {
+    const auto provider = providers_.find(incident.incident.provider);
+    if (provider == providers_.end())
+      continue;
+    provider->second.incident = incident.open ? std::optional(incident.incident) : std::nullopt;
+    touched_.providers.insert(provider->first);
+    for (const auto& [id, record] : records_) {
+      if (record.key.provider == provider->first)
+        touched_.keys.insert(id);
+    }
+    log_.warn("provider {}: {}", provider->first, incident.why);
+  }
+  touched_.probe_soon.insert(change.probe_soon.begin(), change.probe_soon.end());
+}
+
+}  // namespace keyherd::engine

@@ -1,0 +1,68 @@
+#pragma once
+
+// The keys and what is believed of them: records, health, provider incidents. Every change of belief
+// goes into the next commit, into the log, and into what touched() reports. Owned by the loop.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "engine/commit_pipeline.hpp"
+#include "engine/key_record.hpp"
+#include "engine/setup.hpp"
+#include "health/tracker.hpp"
+
+namespace keyherd::engine {
+
+struct ProviderRecord {
+  std::shared_ptr<const model::Provider> provider;
+  std::array<model::HistogramView, model::kProbeKindCount> durations;
+  std::optional<health::Incident> incident;
+};
+
+class Herd {
+ public:
+  Herd(CommitPipeline& pipeline, spdlog::logger& log) : pipeline_(pipeline), log_(log) {}
+
+  void configure(const Setup& setup, Instant now);
+  // Called once, after the first configure.
+  void restore(const store::State& state, Instant now);
+
+  void observe(const model::Evidence& evidence, Instant now);
+  void pause(const std::string& key, const std::string& actor, Instant now);
+  void resume(const std::string& key, const std::string& actor, Instant now);
+  void quota_reset(const std::string& key, Instant now);
+  void tick(Instant now);
+
+  // Null for a key that is not configured.
+  KeyRecord* find(const std::string& key);
+  [[nodiscard]] const KeyRecord* find(const std::string& key) const;
+  [[nodiscard]] const std::map<std::string, KeyRecord>& records() const { return records_; }
+  [[nodiscard]] const std::map<std::string, ProviderRecord>& providers() const { return providers_; }
+  [[nodiscard]] const health::Tracker& tracker() const { return tracker_; }
+
+  void touch(const std::string& key) { touched_.keys.insert(key); }
+
+  // What changed since the last call.
+  struct Touched {
+    std::set<std::string> keys;
+    std::set<std::string> providers;
+    std::set<std::string> probe_soon;
+  };
+  Touched take_touched() { return std::exchange(touched_, {}); }
+
+ private:
+  void apply(const health::Change& change);
+  void check_secret(KeyRecord& record, const store::State& state, Instant now);
+  void observe_duration(const model::Evidence& evidence, const std::string& provider);
+
+  CommitPipeline& pipeline_;
+  spdlog::logger& log_;
+  health::Tracker tracker_;
+  std::map<std::string, KeyRecord> records_;
+  std::map<std::string, ProviderRecord> providers_;
+  Touched touched_;
+};
+
+}  // namespace keyherd::engine

@@ -1,0 +1,118 @@
+#pragma once
+
+// The pools at work: schedules that fire, events that call for another key, the journaled steps of
+// each rotation. Decides through rotation/planner.hpp, proceeds through rotation/workflow.hpp; every
+// step waits for the commit of the one before. Owned by the loop.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "api/control.hpp"
+#include "base/random.hpp"
+#include "engine/commit_pipeline.hpp"
+#include "engine/effects.hpp"
+#include "engine/pending.hpp"
+#include "engine/setup.hpp"
+#include "model/snapshot.hpp"
+#include "rotation/planner.hpp"
+
+namespace keyherd::engine {
+
+// What the pools need from the rest of the loop. All outlive them.
+struct PoolParts {
+  CommitPipeline& pipeline;
+  Effects& effects;
+  Random& random;
+  spdlog::logger& log;
+  // The members of a pool as the planner sees them, in its order.
+  std::function<std::vector<rotation::Candidate>(const model::Pool&, Instant)> candidates;
+  // A fresh probe of the key for this verification; answered by verified().
+  std::function<void(const std::string& key, rotation::StepRequest step, Instant)> verify;
+  // Probe the key soon: the switch trusted earlier evidence.
+  std::function<void(const std::string& key, Instant)> probe_soon;
+};
+
+class Pools {
+ public:
+  explicit Pools(PoolParts parts) : parts_(std::move(parts)) {}
+
+  void configure(std::shared_ptr<const Setup> setup, Instant now);
+  // What an earlier run left: called once, after the first configure and after the keys' beliefs are
+  // restored. Unfinished rotations go on.
+  void restore(const store::State& state, Instant now);
+
+  // Something about these keys changed: their pools are looked at again in run().
+  void key_changed(const std::string& key);
+  // Everything that is due: fires, events, refreshes, delayed steps.
+  void run(Instant now);
+  [[nodiscard]] std::optional<SteadyTime> next_due(Instant now) const;
+
+  void step_finished(const rotation::StepDone& done, Instant now);
+  Promise<model::Rotation> rotate(const api::RotateCommand& command, Instant now);
+
+  // What consumers are told; nothing before the first publication.
+  [[nodiscard]] std::optional<api::ActiveKey> active(const std::string& pool) const;
+  // Pools whose view changed since the last call.
+  std::set<std::string> take_changed();
+  [[nodiscard]] model::PoolView view(const std::string& pool, Instant now) const;
+  // Newest first, of all pools, bounded.
+  [[nodiscard]] std::vector<model::Rotation> recent_rotations() const;
+  [[nodiscard]] const model::HistogramView& durations() const { return durations_; }
+  [[nodiscard]] const std::map<std::string, std::int64_t>& notifications() const {
+    return notifications_;
+  }
+  [[nodiscard]] const std::map<std::string, std::int64_t>& notification_failures() const {
+    return notification_failures_;
+  }
+
+ private:
+  struct Record {
+    model::Pool pool;
+    model::PoolState state;  // committed
+    store::PoolTotals totals;
+    std::deque<model::Rotation> history;  // newest first
+    std::optional<cron::Schedule> schedule;
+    std::optional<WallTime> last_fire;  // handled
+    std::optional<WallTime> next_fire;
+    std::optional<WallTime> last_success_at;
+    std::optional<Promise<model::Rotation>> waiting;  // whoever asked for the running rotation
+    std::string waiting_for;                          // its id
+    std::optional<WallTime> ask_again;
+    std::string problem;
+    bool refreshing = false;
+    bool dirty = true;  // to be looked at
+  };
+
+  rotation::WorkflowContext context_of(const Record& record, Instant now) const;
+  void consider(Record& record, Instant now);
+  void fire_if_due(Record& record, Instant now);
+  void refresh_if_due(Record& record, Instant now);
+  void refused(Record& record, const rotation::Refusal& refusal, const rotation::Request& request);
+  std::string start(Record& record, const rotation::Plan& plan, Instant now);
+  void proceed(Record& record, rotation::Transition transition, Instant now);
+  void after_commit(const std::string& pool, const rotation::Transition& transition, Instant now);
+  void run_step(rotation::StepRequest step, Instant now);
+  void finish_refresh(Record& record, const rotation::StepDone& done, Instant now);
+  void count_outcomes(const rotation::StepDone& done);
+  void remember(Record& record, const model::Rotation& rotation);
+  void store_totals(const Record& record);
+  void settle(Record& record, const model::Rotation& rotation, Instant now);
+
+  PoolParts parts_;
+  std::shared_ptr<const Setup> setup_;
+  std::map<std::string, Record> records_;
+  std::multimap<std::string, std::string> pools_of_key_;
+  std::multimap<SteadyTime, rotation::StepRequest> delayed_;
+  std::set<std::string> changed_;
+  model::HistogramView durations_{{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300}, std::vector<std::uint64_t>(11), 0};
+  std::map<std::string, std::int64_t> notifications_{{"file", 0}, {"exec", 0}, {"webhook", 0}};
+  std::map<std::string, std::int64_t> notification_failures_{{"file", 0}, {"exec", 0}, {"webhook", 0}};
+};
+
+}  // namespace keyherd::engine

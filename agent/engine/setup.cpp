@@ -1,0 +1,127 @@
+#include "engine/setup.hpp"
+
+#include <algorithm>
+
+#include "config/secrets.hpp"
+
+namespace keyherd::engine {
+
+namespace {
+
+std::string_view kind_of(const model::SecretRef& reference) {
+  return std::string_view(reference.text).substr(0, reference.text.find(':'));
+}
+
+class Builder {
+ public:
+  Builder(config::Config config, const SetupParts& parts, std::stop_token stop)
+      : parts_(parts), stop_(std::move(stop)), setup_(std::make_shared<Setup>()) {
+    setup_->config = std::move(config);
+  }
+
+  Result<std::shared_ptr<const Setup>> build() {
+    for (const model::Provider& provider : setup_->config.providers)
+      setup_->providers[provider.id] = std::make_shared<const model::Provider>(provider);
+    for (const model::Key& key : setup_->config.keys)
+      setup_->secrets[key.id] = load_key(key);
+    KH_TRY(load_tokens());
+    KH_TRY(load_pools());
+    setup_->usage = usage_context();
+    return std::shared_ptr<const Setup>(setup_);
+  }
+
+ private:
+  Result<Secret> resolve(const model::SecretRef& reference) {
+    auto secret = config::resolve_secret(
+        reference, {parts_.environment, parts_.files, std::chrono::seconds(10), {}}, stop_);
+    if (secret)
+      parts_.redactor.add(*secret);
+    return secret;
+  }
+
+  KeySecret load_key(const model::Key& key) {
+    auto secret = resolve(key.secret);
+    Status shape = secret ? config::check_secret_value(*secret) : Status{};
+    if (!secret || !shape) {
+      ++setup_->secret_load_failures[std::string(kind_of(key.secret))];
+      return KeySecret{nullptr, "", secret ? shape.error().message : secret.error().message};
+    }
+    std::string mark = fingerprint(*secret, parts_.installation_key);
+    return KeySecret{std::make_shared<const Secret>(std::move(*secret)), std::move(mark), ""};
+  }
+
+  Status load_tokens() {
+    auto access = std::make_shared<api::Access>();
+    access->listen_address = setup_->config.agent.listen_address;
+    for (const config::WebToken& token : setup_->config.tokens) {
+      auto secret = resolve(token.token);
+      if (!secret)
+        return fail(with_context(secret.error(), "web.tokens"));
+      constexpr std::size_t kShortestToken = 16;
+      if (secret->size() < kShortestToken)
+        return fail(ErrorCode::invalid, "web.tokens: the token of " + token.token.text +
+                                            " is shorter than 16 characters; make one with: "
+                                            "openssl rand -hex 32");
+      access->tokens.add(*secret, api::Principal{token.role, token.pools});
+    }
+    setup_->access = std::move(access);
+    return {};
+  }
+
+  Status load_pools() {
+    for (const model::Pool& pool : setup_->config.pools) {
+      if (!pool.schedule.empty()) {
+        KH_ASSIGN(cron::Schedule schedule, cron::Schedule::parse(pool.schedule, pool.timezone));
+        setup_->schedules.emplace(pool.id, std::move(schedule));
+      }
+      for (const model::PublishTarget& target : pool.publish) {
+        const auto* hook = std::get_if<model::PublishWebhook>(&target);
+        if (hook == nullptr || !hook->signing_secret)
+          continue;
+        auto secret = resolve(*hook->signing_secret);
+        if (!secret)
+          return fail(with_context(secret.error(), "pools." + pool.id + ".publish"));
+        setup_->signing_secrets[hook->signing_secret->text] =
+            std::make_shared<const Secret>(std::move(*secret));
+      }
+    }
+    return {};
+  }
+
+  // Whether a quota of the key, or of its group, is kept by the minute.
+  bool wants_minutes(const model::Key& key) const {
+    return std::any_of(key.quotas.begin(), key.quotas.end(), [&](const std::string& id) {
+      const auto& quotas = setup_->config.quotas;
+      const auto quota = std::find_if(quotas.begin(), quotas.end(),
+                                      [&](const model::Quota& q) { return q.id == id; });
+      return quota != quotas.end() && (quota->window == model::WindowKind::minute ||
+                                       quota->window == model::WindowKind::rolling);
+    });
+  }
+
+  std::shared_ptr<const model::UsageContext> usage_context() const {
+    auto context = std::make_shared<model::UsageContext>();
+    for (const model::Key& key : setup_->config.keys) {
+      const model::UsageContext::KeyEntry entry{key.id, key.provider, wants_minutes(key)};
+      context->keys[key.id] = entry;
+      if (const auto& secret = setup_->secrets.at(key.id).secret)
+        context->keys["sha256:" + log_alias(*secret)] = entry;
+    }
+    for (const model::Provider& provider : setup_->config.providers)
+      context->prices[provider.id] = provider.prices;
+    return context;
+  }
+
+  const SetupParts& parts_;
+  std::stop_token stop_;
+  std::shared_ptr<Setup> setup_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Setup>> make_setup(config::Config config, const SetupParts& parts,
+                                                std::stop_token stop) {
+  return Builder(std::move(config), parts, std::move(stop)).build();
+}
+
+}  // namespace keyherd::engine

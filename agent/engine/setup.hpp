@@ -1,0 +1,53 @@
+#pragma once
+
+// A checked configuration made ready to run: secrets resolved, schedules parsed, the tables that the
+// parts share built once. Made outside the loop (resolving may run commands), immutable, swapped whole
+// at a reload.
+
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "api/auth.hpp"
+#include "api/routes.hpp"
+#include "base/environment.hpp"
+#include "base/files.hpp"
+#include "base/redactor.hpp"
+#include "config/config.hpp"
+#include "cron/schedule.hpp"
+#include "model/usage.hpp"
+
+namespace keyherd::engine {
+
+struct KeySecret {
+  std::shared_ptr<const Secret> secret;  // null when it could not be loaded
+  std::string fingerprint;
+  std::string problem;  // why not, for people
+};
+
+struct Setup {
+  config::Config config;
+  std::map<std::string, std::shared_ptr<const model::Provider>> providers;
+  std::map<std::string, KeySecret> secrets;            // by key id
+  std::map<std::string, cron::Schedule> schedules;     // by pool id, where the pool has one
+  std::map<std::string, std::shared_ptr<const Secret>> signing_secrets;  // of webhooks, by reference
+  std::shared_ptr<const model::UsageContext> usage;
+  std::shared_ptr<const api::Access> access;
+  std::map<std::string, std::int64_t> secret_load_failures;  // by kind of reference
+};
+
+struct SetupParts {
+  const Environment& environment;
+  const FileSystem& files;
+  Redactor& redactor;
+  std::string installation_key;  // for fingerprints
+};
+
+// A key whose secret cannot be loaded is reported in its KeySecret and does not stop the others. A web
+// token that cannot be loaded is an error: half the doors must not be left open or shut by accident.
+Result<std::shared_ptr<const Setup>> make_setup(config::Config config, const SetupParts& parts,
+                                                std::stop_token stop);
+
+}  // namespace keyherd::engine

@@ -1,0 +1,72 @@
+#include "engine/tail_thread.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "usage/tailer.hpp"
+
+namespace keyherd::engine {
+
+TailThread::TailThread(const FileSystem& files, const Clock& clock,
+                       std::vector<model::FileCursor> cursors, Post post)
+    : files_(files), clock_(clock), cursors_(std::move(cursors)), post_(std::move(post)) {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void TailThread::configure(std::vector<model::UsageLog> logs,
+                           std::shared_ptr<const model::UsageContext> context) {
+  {
+    MutexLock lock(mutex_);
+    wanted_ = Configuration{std::move(logs), std::move(context)};
+  }
+  watcher_.wake();
+}
+
+void TailThread::committed(const std::string& source, std::uint64_t batch) {
+  {
+    MutexLock lock(mutex_);
+    acknowledged_.push_back({source, batch});
+  }
+  watcher_.wake();
+}
+
+void TailThread::stop() {
+  thread_.request_stop();
+  watcher_.wake();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void TailThread::run(const std::stop_token& stop) {
+  usage::Tailer tailer(files_, {}, std::move(cursors_));
+  std::size_t uncommitted = 0;
+  while (!stop.stop_requested()) {
+    std::optional<Configuration> configuration;
+    std::vector<Acknowledgement> acknowledged;
+    {
+      MutexLock lock(mutex_);
+      acknowledged = std::exchange(acknowledged_, {});
+      if (wanted_ && uncommitted == acknowledged.size())
+        configuration = std::exchange(wanted_, std::nullopt);
+    }
+    for (const Acknowledgement& one : acknowledged)
+      tailer.committed(one.source, one.batch);
+    uncommitted -= std::min(uncommitted, acknowledged.size());
+    if (configuration) {
+      tailer.set_logs(std::move(configuration->logs));
+      tailer.set_context(std::move(configuration->context));
+      watcher_.watch(tailer.directories());
+    }
+    for (model::Tally& tally : tailer.poll(clock_.now())) {
+      uncommitted += tally.batch != 0 ? 1 : 0;
+      if (!post_(std::move(tally), stop))
+        return;
+    }
+    if (!watcher_.sees_all())
+      watcher_.watch(tailer.directories());  // one may exist by now
+    if (!tailer.has_more() || uncommitted > 0)
+      watcher_.wait(clock_.now().steady + watcher_.interval(), stop);
+  }
+}
+
+}  // namespace keyherd::engine

@@ -1,0 +1,59 @@
+#pragma once
+
+// The tailer's thread: follows the usage logs and posts Tallies; reads a source on only when its last
+// batch is committed. The public functions may be called from any thread.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/mutex.hpp"
+#include "model/usage.hpp"
+#include "usage/watcher.hpp"
+
+namespace keyherd::engine {
+
+class TailThread {
+ public:
+  // Gives a tally to the loop, waiting for room; false when stopped first.
+  using Post = std::function<bool(model::Tally, const std::stop_token&)>;
+
+  TailThread(const FileSystem& files, const Clock& clock, std::vector<model::FileCursor> cursors,
+             Post post);
+  ~TailThread() { stop(); }
+  TailThread(const TailThread&) = delete;
+  TailThread& operator=(const TailThread&) = delete;
+
+  // Takes effect once nothing that was read under the old configuration is uncommitted.
+  void configure(std::vector<model::UsageLog> logs, std::shared_ptr<const model::UsageContext> context);
+  void committed(const std::string& source, std::uint64_t batch);
+  void stop();
+
+ private:
+  struct Configuration {
+    std::vector<model::UsageLog> logs;
+    std::shared_ptr<const model::UsageContext> context;
+  };
+  struct Acknowledgement {
+    std::string source;
+    std::uint64_t batch;
+  };
+  void run(const std::stop_token& stop);
+
+  const FileSystem& files_;
+  const Clock& clock_;
+  std::vector<model::FileCursor> cursors_;
+  Post post_;
+  usage::Watcher watcher_;
+  Mutex mutex_;
+  std::optional<Configuration> wanted_ KH_GUARDED_BY(mutex_);
+  std::vector<Acknowledgement> acknowledged_ KH_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
+}  // namespace keyherd::engine

@@ -1,0 +1,162 @@
+#include "engine/workers.hpp"
+
+#include <spdlog/logger.h>
+
+#include <array>
+#include <functional>
+#include <thread>
+
+#include "base/bounded_queue.hpp"
+#include "engine/tail_thread.hpp"
+#include "rotation/runner.hpp"
+
+namespace keyherd::engine {
+
+namespace {
+
+constexpr std::size_t kStepRunners = 4;
+constexpr std::size_t kStepQueue = 1'024;
+constexpr std::size_t kStoreQueue = 256;
+constexpr std::chrono::seconds kIdle{3600};
+
+class Threads final : public WorkerThreads {
+ public:
+  Threads(WorkerOptions options, std::unique_ptr<store::Store> store,
+          std::vector<model::FileCursor> cursors)
+      : options_(std::move(options)),
+        store_(std::move(store)),
+        transport_(net::make_http_transport({})),
+        probes_(static_cast<std::size_t>(options_.probe_workers)),
+        jobs_(kStoreQueue),
+        tail_(options_.files, options_.clock, std::move(cursors),
+              [this](model::Tally tally, const std::stop_token& stop) {
+                return options_.post(TallyArrived{std::move(tally)}, stop);
+              }) {
+    for (int i = 0; i < options_.probe_workers; ++i)
+      probers_.emplace_back([this](const std::stop_token& stop) { probe_loop(stop); });
+    for (std::size_t i = 0; i < kStepRunners; ++i)
+      runners_.emplace_back([this, i](const std::stop_token& stop) { step_loop(i, stop); });
+    writer_ = std::jthread([this](const std::stop_token& stop) { store_loop(stop); });
+  }
+
+  ~Threads() override {
+    stop_sources();
+    stop();
+  }
+
+  bool start_probe(ProbeOrder order) override { return probes_.try_push(std::move(order)); }
+
+  // One pool's steps keep their order and never run at the same time; pools do not wait for each
+  // other's slow hooks.
+  void run_step(StepOrder order) override {
+    const std::size_t runner = std::hash<std::string>{}(order.request.pool) % kStepRunners;
+    if (!steps_[runner].try_push(std::move(order)))
+      options_.log.error("too many publications are waiting; a step is lost until the next start");
+  }
+
+  void with_store(std::function<void(store::Store&)> job) override {
+    if (!jobs_.try_push(std::move(job)))
+      options_.log.error("too much is waiting for the store; a query is not answered");
+  }
+  bool try_with_store(std::function<void(store::Store&)> job) override {
+    return jobs_.size() < kStoreQueue / 2 && jobs_.try_push(std::move(job));
+  }
+
+  void acknowledge(const std::string& source, std::uint64_t batch) override {
+    tail_.committed(source, batch);
+  }
+  void configure_usage(std::vector<model::UsageLog> logs,
+                       std::shared_ptr<const model::UsageContext> context) override {
+    tail_.configure(std::move(logs), std::move(context));
+  }
+  void notify_readers() override { options_.notify_readers(); }
+
+  void stop_sources() override {
+    for (auto* pool : {&probers_, &runners_}) {
+      for (std::jthread& thread : *pool)
+        thread.request_stop();
+    }
+    tail_.stop();
+    probers_.clear();
+    runners_.clear();
+  }
+
+  void stop() override {
+    writer_.request_stop();
+    if (writer_.joinable())
+      writer_.join();
+  }
+
+ private:
+  SteadyTime idle_deadline() const { return options_.clock.now().steady + kIdle; }
+
+  void probe_loop(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      auto order = probes_.pop(idle_deadline(), stop);
+      if (!order)
+        continue;
+      ProbeFinished finished;
+      finished.order = order->id;
+      finished.evidence =
+          probe::run_probe(order->job, *transport_, options_.redactor, options_.clock, stop);
+      finished.cancelled = stop.stop_requested();
+      static_cast<void>(options_.post(std::move(finished), stop));
+    }
+  }
+
+  void step_loop(std::size_t runner, const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      auto order = steps_[runner].pop(idle_deadline(), stop);
+      if (!order)
+        continue;
+      static_cast<void>(options_.post(StepFinished{run(*order, stop)}, stop));
+    }
+  }
+
+  rotation::StepDone run(const StepOrder& order, const std::stop_token& stop) {
+    if (!order.secret)
+      return rotation::fail_step(order.request,
+                                 Error{ErrorCode::unavailable, "key " + order.request.key +
+                                                                   " has no secret"});
+    const rotation::PublishContext context{
+        options_.files, *transport_, options_.redactor,
+        [&](const model::SecretRef& reference) -> Result<Secret> {
+          const auto secret = order.signing_secrets.find(reference.text);
+          if (secret == order.signing_secrets.end())
+            return fail(ErrorCode::not_found, reference.text + " is not loaded");
+          return secret->second->clone();
+        }};
+    return rotation::run_step(order.request, *order.secret, context, stop);
+  }
+
+  // Ends only when nothing is waiting any more: a commit that was handed in is made.
+  void store_loop(const std::stop_token& stop) {
+    while (!stop.stop_requested() || jobs_.size() > 0) {
+      for (auto& job : jobs_.pop_all(idle_deadline(), stop))
+        job(*store_);
+    }
+  }
+
+  WorkerOptions options_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<net::Transport> transport_;
+  BoundedQueue<ProbeOrder> probes_;
+  std::array<BoundedQueue<StepOrder>, kStepRunners> steps_{
+      BoundedQueue<StepOrder>(kStepQueue), BoundedQueue<StepOrder>(kStepQueue),
+      BoundedQueue<StepOrder>(kStepQueue), BoundedQueue<StepOrder>(kStepQueue)};
+  BoundedQueue<std::function<void(store::Store&)>> jobs_;
+  TailThread tail_;
+  std::vector<std::jthread> probers_;
+  std::vector<std::jthread> runners_;
+  std::jthread writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<WorkerThreads> start_worker_threads(WorkerOptions options,
+                                                    std::unique_ptr<store::Store> store,
+                                                    std::vector<model::FileCursor> cursors) {
+  return std::make_unique<Threads>(std::move(options), std::move(store), std::move(cursors));
+}
+
+}  // namespace keyherd::engine

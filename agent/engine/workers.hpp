@@ -1,0 +1,44 @@
+#pragma once
+
+// The agent's threads behind Effects: probe workers, step runners, the store writer and the tailer,
+// each with a bounded queue. What they find out is posted to the loop.
+
+#include <functional>
+#include <memory>
+#include <spdlog/fwd.h>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/redactor.hpp"
+#include "engine/effects.hpp"
+#include "engine/engine.hpp"
+
+namespace keyherd::engine {
+
+struct WorkerOptions {
+  const FileSystem& files;
+  const Clock& clock;
+  const Redactor& redactor;
+  spdlog::logger& log;
+  int probe_workers = 8;
+  // Gives an event to the loop, waiting for room; false when stopped first.
+  std::function<bool(Event, const std::stop_token&)> post;
+  std::function<void()> notify_readers;
+};
+
+class WorkerThreads : public Effects {
+ public:
+  // The same as Effects::with_store, for any thread; false when the queue is full.
+  virtual bool try_with_store(std::function<void(store::Store&)> job) = 0;
+  // No new evidence from here on: probes, hooks and the tailer end.
+  virtual void stop_sources() = 0;
+  // Then the store: what was handed in is still done.
+  virtual void stop() = 0;
+};
+
+std::unique_ptr<WorkerThreads> start_worker_threads(WorkerOptions options,
+                                                    std::unique_ptr<store::Store> store,
+                                                    std::vector<model::FileCursor> cursors);
+
+}  // namespace keyherd::engine

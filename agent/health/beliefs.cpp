@@ -1,0 +1,297 @@
+#include "health/beliefs.hpp"
+
+#include <fmt/format.h>
+
+#include "base/time_text.hpp"
+#include "health/cadence.hpp"
+
+namespace keyherd::health {
+
+namespace {
+
+using model::Evidence;
+using model::EvidenceSource;
+using model::KeyState;
+using model::ProbeKind;
+using model::Verdict;
+using model::VerdictClass;
+
+constexpr std::chrono::minutes kNewsFor{10};
+
+bool is_passive(const Evidence& evidence) {
+  return evidence.source == EvidenceSource::usage_log || evidence.source == EvidenceSource::report;
+}
+
+// Real use: more than a look at a list.
+bool shows_use(const Evidence& evidence) {
+  return is_passive(evidence) || evidence.probe == ProbeKind::chat;
+}
+
+// Whether probes of this key ever spend money.
+bool never_paid(const Record& record) {
+  const auto method = record.facts.probe.method;
+  return method != model::ProbeMethod::automatic && method != model::ProbeMethod::chat;
+}
+
+bool shows_money(const Record& record, const Evidence& evidence) {
+  if (shows_use(evidence))
+    return true;
+  if (evidence.probe == ProbeKind::balance && record.exhausted_by == Verdict::balance_exhausted)
+    return true;
+  // Nothing better will ever come; but not while the cool-down still runs.
+  return never_paid(record) && !record.cooldown.ends;
+}
+
+// A permission that was missing for one kind of request is not shown by another kind.
+bool shows_permission(const Record& record, const Evidence& evidence) {
+  return shows_use(evidence) || never_paid(record) || evidence.probe == record.degraded_by;
+}
+
+bool is_restriction(Verdict verdict) {
+  return verdict == Verdict::permission_denied || verdict == Verdict::region_denied;
+}
+
+std::string_view by_whom(EvidenceSource source) {
+  switch (source) {
+    case EvidenceSource::probe:
+      return "a probe";
+    case EvidenceSource::usage_log:
+      return "the usage log";
+    case EvidenceSource::report:
+      return "a consumer's report";
+    case EvidenceSource::command:
+      return "a command";
+  }
+  return "";
+}
+
+// " (a probe: <what the provider said>)"
+std::string origin(const Evidence& evidence) {
+  if (evidence.message.empty())
+    return fmt::format(" ({})", by_whom(evidence.source));
+  return fmt::format(" ({}: {})", by_whom(evidence.source), evidence.message);
+}
+
+void add_strikes(Record& record, const Evidence& evidence, const Moment& moment) {
+  const int needed = record.facts.probe.failures_to_dead;
+  const std::int64_t proofs = is_passive(evidence) ? evidence.count : 1;
+  // A consumer may be wrong about a key, and a batch with successes in it does not tell what came
+  // first: there the last proof is left to a probe.
+  const bool needs_probe = evidence.source == EvidenceSource::report ||
+                           is_outvoted(record, evidence, moment) ||
+                           (is_passive(evidence) && record.success_at == moment.now.steady);
+  int& strikes = record.health.auth_strikes;
+  const int most = std::max(strikes, needs_probe ? needed - 1 : needed);
+  strikes = static_cast<int>(std::min<std::int64_t>(most, strikes + proofs));
+}
+
+void add_trouble(Record& record, const Evidence& evidence, const Moment& moment) {
+  const auto& info = model::info(evidence.verdict);
+  if (!record.trouble || record.trouble->kind != info.kind)
+    record.trouble = Trouble{info.kind, info.scope, moment.happened, moment.happened, 0};
+  Trouble& trouble = *record.trouble;
+  trouble.scope = info.scope;
+  trouble.last = std::max(trouble.last, moment.happened);
+  trouble.count += static_cast<int>(std::min<std::int64_t>(evidence.count, 1'000));
+}
+
+void count_success(Record& record, const Evidence& evidence, const Moment& moment) {
+  model::KeyHealth& health = record.health;
+  ++health.consecutive_successes;
+  health.auth_strikes = 0;
+  health.last_success_at = std::max(health.last_success_at.value_or(evidence.at), evidence.at);
+  if (evidence.source == EvidenceSource::probe)
+    health.consecutive_failures = 0;
+  record.trouble.reset();
+  record.successes_then = record.success_at == moment.now.steady ? record.successes_then : 0;
+  record.success_at = moment.now.steady;
+  record.successes_then += evidence.count;
+  const bool counts = health.state == KeyState::dead ? evidence.source == EvidenceSource::probe
+                                                     : shows_permission(record, evidence);
+  record.proofs += counts ? 1 : 0;
+  if (shows_money(record, evidence))
+    record.wants_paid = false;
+}
+
+void count_failure(Record& record, const Evidence& evidence, const Moment& moment) {
+  model::KeyHealth& health = record.health;
+  health.consecutive_successes = 0;
+  if (evidence.source == EvidenceSource::probe)
+    ++health.consecutive_failures;
+  switch (model::info(evidence.verdict).kind) {
+    case VerdictClass::auth:
+      record.proofs = 0;
+      add_trouble(record, evidence, moment);
+      add_strikes(record, evidence, moment);
+      return;
+    case VerdictClass::quota:
+      // Who is asked for money has been recognised.
+      record.proofs = 0;
+      record.trouble.reset();
+      health.auth_strikes = 0;
+      return;
+    case VerdictClass::rate:
+    case VerdictClass::provider:
+      add_trouble(record, evidence, moment);
+      return;
+    case VerdictClass::request:
+      if (is_restriction(evidence.verdict))
+        record.proofs = 0;
+      return;
+    case VerdictClass::good:
+      return;
+  }
+}
+
+std::optional<Move> judge_success(Record& record, const Evidence& evidence) {
+  const int needed = record.facts.probe.successes_to_healthy;
+  switch (record.health.state) {
+    case KeyState::unknown:
+      return Move{KeyState::healthy, fmt::format("accepted by the provider{}", origin(evidence))};
+    case KeyState::exhausted:
+      if (shows_money(record, evidence))
+        return Move{KeyState::healthy, fmt::format("it can spend again{}", origin(evidence))};
+      return std::nullopt;
+    case KeyState::degraded:
+    case KeyState::dead:
+      if (record.proofs >= needed)
+        return Move{KeyState::healthy, fmt::format("accepted {} times in a row again{}",
+                                                   record.proofs, origin(evidence))};
+      return std::nullopt;
+    case KeyState::healthy:
+    case KeyState::throttled:  // until its time is over
+    case KeyState::paused:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<Move> judge_refusal(Record& record, const Evidence& evidence, const Moment& moment,
+                                  bool frozen) {
+  if (frozen || record.health.state == KeyState::dead || !is_condemned(record))
+    return std::nullopt;
+  record.died_at = moment.now.steady;
+  return Move{KeyState::dead,
+              fmt::format("refused {} times in a row as {}{}", record.health.auth_strikes,
+                          model::to_string(evidence.verdict), origin(evidence))};
+}
+
+std::optional<Move> judge_spent(Record& record, const Evidence& evidence, const Moment& moment,
+                                bool frozen) {
+  if (frozen || record.health.state == KeyState::dead || is_outvoted(record, evidence, moment))
+    return std::nullopt;
+  record.exhausted_by = evidence.verdict;
+  start_exhaustion(record, evidence, moment.now);
+  if (record.health.state == KeyState::exhausted)
+    return std::nullopt;
+  return Move{KeyState::exhausted,
+              fmt::format("{}; {} {}{}", model::to_string(evidence.verdict),
+                          record.cooldown.stated ? "until" : "to be looked at again at",
+                          format_rfc3339(*record.health.cooldown_until), origin(evidence))};
+}
+
+std::optional<Move> judge_too_fast(Record& record, const Evidence& evidence, const Moment& moment,
+                                   bool frozen) {
+  const KeyState state = record.health.state;
+  if (state == KeyState::dead || state == KeyState::exhausted ||
+      is_outvoted(record, evidence, moment))
+    return std::nullopt;
+  if (!frozen && is_longer_than_throttling(evidence, moment.now)) {
+    record.exhausted_by = Verdict::quota_exhausted;
+    start_exhaustion(record, evidence, moment.now);
+    return Move{KeyState::exhausted,
+                fmt::format("told to wait until {}, which is a quota rather than a rate{}",
+                            format_rfc3339(*record.health.cooldown_until), origin(evidence))};
+  }
+  start_throttling(record, evidence, moment.now);
+  if (state == KeyState::throttled)
+    return std::nullopt;
+  return Move{KeyState::throttled,
+              fmt::format("rate limited until {}{}", format_rfc3339(*record.health.cooldown_until),
+                          origin(evidence))};
+}
+
+std::optional<Move> judge_request(Record& record, const Evidence& evidence, const Moment& moment,
+                                  bool frozen) {
+  const KeyState state = record.health.state;
+  const bool may_degrade = state == KeyState::unknown || state == KeyState::healthy;
+  if (!is_restriction(evidence.verdict) || is_outvoted(record, evidence, moment))
+    return std::nullopt;
+  if (may_degrade || state == KeyState::degraded)
+    record.degraded_by = evidence.probe;
+  if (frozen || !may_degrade)
+    return std::nullopt;
+  return Move{KeyState::degraded,
+              fmt::format("it works, but not for all: {}{}", model::to_string(evidence.verdict),
+                          origin(evidence))};
+}
+
+}  // namespace
+
+bool is_relevant(const Record& record, const Evidence& evidence, const Moment& moment) {
+  if (!is_passive(evidence))
+    return true;
+  if (moment.now.wall - evidence.at > kNewsFor)
+    return false;
+  if (evidence.verdict == Verdict::ok)
+    return !record.trouble || moment.happened >= record.trouble->last;
+  return !record.health.last_success_at || evidence.at >= *record.health.last_success_at;
+}
+
+bool is_outvoted(const Record& record, const Evidence& evidence, const Moment& moment) {
+  return is_passive(evidence) && record.success_at == moment.now.steady &&
+         record.successes_then >= evidence.count;
+}
+
+void count(Record& record, const Evidence& evidence, const Moment& moment) {
+  record.observed_at = moment.now.steady;
+  record.health.verdict = evidence.verdict;
+  record.health.has_verdict = true;
+  if (evidence.source == EvidenceSource::probe) {
+    record.health.last_probe_at = evidence.at;
+    record.probed_at = moment.now.steady;
+    record.urgent = false;
+  }
+  if (evidence.verdict == Verdict::ok)
+    count_success(record, evidence, moment);
+  else
+    count_failure(record, evidence, moment);
+}
+
+bool is_condemned(const Record& record) {
+  return record.health.auth_strikes >= record.facts.probe.failures_to_dead;
+}
+
+std::optional<Move> judge(Record& record, const Evidence& evidence, const Moment& moment,
+                          bool frozen) {
+  if (record.health.paused)
+    return std::nullopt;
+  switch (model::info(evidence.verdict).kind) {
+    case VerdictClass::good:
+      return judge_success(record, evidence);
+    case VerdictClass::auth:
+      return judge_refusal(record, evidence, moment, frozen);
+    case VerdictClass::quota:
+      return judge_spent(record, evidence, moment, frozen);
+    case VerdictClass::rate:
+      return judge_too_fast(record, evidence, moment, frozen);
+    case VerdictClass::provider:
+      return std::nullopt;
+    case VerdictClass::request:
+      return judge_request(record, evidence, moment, frozen);
+  }
+  return std::nullopt;
+}
+
+std::optional<Move> after_cooldown(const Record& record) {
+  if (record.health.state == KeyState::throttled) {
+    if (record.health.last_success_at)
+      return Move{KeyState::healthy, "the time it was told to wait is over"};
+    return Move{KeyState::unknown, "the time it was told to wait is over; it was never proven"};
+  }
+  if (record.health.state == KeyState::exhausted && record.cooldown.stated)
+    return Move{KeyState::unknown, "the stated end of its exhaustion has come; not yet proven"};
+  return std::nullopt;
+}
+
+}  // namespace keyherd::health

@@ -1,0 +1,21 @@
+#pragma once
+
+// How long a key is left alone, and when it is probed next. For the health folder alone.
+
+#include "health/record.hpp"
+
+namespace keyherd::health {
+
+// A Retry-After of more than 24 h is not about speed.
+bool is_longer_than_throttling(const model::Evidence& evidence, Instant now);
+
+// Begins or prolongs the cool-down that the evidence states, or else a computed one.
+void start_throttling(Record& record, const model::Evidence& evidence, Instant now);
+void start_exhaustion(Record& record, const model::Evidence& evidence, Instant now);
+// The cool-down has ended by time, or no longer applies.
+void end_cooldown(Record& record, SteadyTime now);
+
+// Without jitter. `frozen`: the provider has an incident. Not for paused keys.
+ProbePlan plan_probe(const Record& record, Instant now, bool frozen);
+
+}  // namespace keyherd::health

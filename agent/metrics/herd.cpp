@@ -1,0 +1,147 @@
+#include "metrics/herd.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "metrics/text_writer.hpp"
+
+namespace keyherd::metrics {
+
+namespace {
+
+constexpr std::string_view kOtherModel = "other";
+constexpr std::string_view kGroupPrefix = "group:";
+
+// The models that keep their own label. The choice for a key with too many depends on the price
+// table alone: a later model never takes a label from an earlier one, so no counter falls.
+class NamedModels {
+ public:
+  NamedModels(const model::Provider* provider, std::size_t at_most) : at_most_(at_most) {
+    if (provider == nullptr)
+      return;
+    for (const auto& [name, price] : provider->prices) {
+      if (priced_.size() == at_most)
+        break;
+      priced_.insert(name);
+    }
+  }
+
+  [[nodiscard]] bool named(const std::string& name, std::size_t models_of_key) const {
+    return models_of_key <= at_most_ || priced_.contains(name);
+  }
+
+ private:
+  std::size_t at_most_;
+  std::set<std::string, std::less<>> priced_;
+};
+
+// Names that are equal once they are labels are summed: two series of one name would spoil the
+// scrape.
+std::vector<ModelTotals> fold_models(const model::KeyView& view, const NamedModels& names) {
+  std::vector<ModelTotals> totals;
+  for (const auto& [name, counts] : view.usage_by_model) {
+    const bool named = names.named(name, view.usage_by_model.size());
+    std::string text = label("model", named ? std::string_view(name) : kOtherModel);
+    const auto same = std::find_if(totals.begin(), totals.end(),
+                                   [&](const ModelTotals& row) { return row.label == text; });
+    if (same == totals.end())
+      totals.push_back({std::move(text), counts});
+    else
+      same->counts.add(counts);
+  }
+  std::sort(totals.begin(), totals.end(),
+            [](const ModelTotals& a, const ModelTotals& b) { return a.label < b.label; });
+  return totals;
+}
+
+std::string key_labels(std::string_view key, std::string_view provider) {
+  return label("key", key) + "," + label("provider", provider);
+}
+
+void add_quotas(std::vector<QuotaRow>& rows, const std::vector<model::QuotaStatus>& quotas,
+                const std::string& labels) {
+  for (const model::QuotaStatus& status : quotas)
+    rows.push_back({&status, labels + "," + label("quota", status.quota)});
+}
+
+// The provider of a limit group's keys; empty when they do not agree.
+std::map<std::string, std::string, std::less<>> providers_of_groups(
+    const model::Snapshot& snapshot) {
+  std::map<std::string, std::string, std::less<>> found;
+  for (const auto& view : snapshot.keys) {
+    const auto [entry, is_new] = found.try_emplace(view->key.limit_group, view->key.provider);
+    if (!is_new && entry->second != view->key.provider)
+      entry->second.clear();
+  }
+  return found;
+}
+
+std::vector<QuotaRow> make_quotas(const model::Snapshot& snapshot,
+                                  const std::vector<KeyRow>& keys) {
+  std::vector<QuotaRow> rows;
+  for (const KeyRow& key : keys)
+    add_quotas(rows, key.view->quotas, key.labels);
+  if (snapshot.group_quotas.empty())
+    return rows;
+  const auto providers = providers_of_groups(snapshot);
+  for (const model::QuotaStatus& status : snapshot.group_quotas) {
+    std::string_view group = status.owner;
+    if (group.starts_with(kGroupPrefix))
+      group.remove_prefix(kGroupPrefix.size());
+    const auto provider = providers.find(group);
+    rows.push_back(
+        {&status, key_labels(status.owner,
+                             provider == providers.end() ? std::string_view() : provider->second) +
+                      "," + label("quota", status.quota)});
+  }
+  return rows;
+}
+
+void add_usage(ProviderRow& provider, const KeyRow& key) {
+  const std::string other = label("model", kOtherModel);
+  for (const ModelTotals& model : key.models) {
+    provider.unpriced = model::saturating_add(provider.unpriced, model.counts.unpriced);
+    if (model.label == other)
+      provider.folded = model::saturating_add(provider.folded, model.counts.requests);
+  }
+}
+
+}  // namespace
+
+std::string endpoint_of(std::string_view base_url) {
+  if (const auto scheme = base_url.find("://"); scheme != std::string_view::npos)
+    base_url.remove_prefix(scheme + 3);
+  base_url = base_url.substr(0, base_url.find_first_of("/?#"));
+  if (const auto user = base_url.rfind('@'); user != std::string_view::npos)
+    base_url.remove_prefix(user + 1);
+  return std::string(base_url);
+}
+
+Herd make_herd(const model::Snapshot& snapshot, std::size_t models_per_key) {
+  Herd herd;
+  herd.snapshot = &snapshot;
+  std::map<std::string_view, std::size_t> provider_index;
+  std::vector<NamedModels> names;
+  for (const auto& view : snapshot.providers) {
+    provider_index.emplace(view->provider.id, herd.providers.size());
+    names.emplace_back(&view->provider, models_per_key);
+    herd.providers.push_back({view.get(), label("provider", view->provider.id),
+                              label("endpoint", endpoint_of(view->provider.base_url)), 0, 0});
+  }
+  const NamedModels unknown(nullptr, models_per_key);
+  herd.keys.reserve(snapshot.keys.size());
+  for (const auto& view : snapshot.keys) {
+    const auto found = provider_index.find(view->key.provider);
+    const bool known = found != provider_index.end();
+    herd.keys.push_back({view.get(), key_labels(view->key.id, view->key.provider),
+                         fold_models(*view, known ? names[found->second] : unknown)});
+    if (known)
+      add_usage(herd.providers[found->second], herd.keys.back());
+  }
+  herd.quotas = make_quotas(snapshot, herd.keys);
+  return herd;
+}
+
+}  // namespace keyherd::metrics

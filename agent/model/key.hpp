@@ -1,0 +1,29 @@
+#pragma once
+
+// One credential. Its id survives the rotation of its secret, and its history belongs to the id.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/secret_ref.hpp"
+
+namespace keyherd::model {
+
+struct Key {
+  std::string id;
+  std::string provider;
+  SecretRef secret;
+  // The keys that share one wallet or rate limit. Empty in the configuration: the key is alone, and
+  // the group is the key's own id.
+  std::string limit_group;
+  int priority = 1;  // higher is preferred; ≥ 1
+  std::vector<std::string> quotas;
+  std::map<std::string, std::string> labels;
+  std::optional<WallTime> created_at;
+  std::optional<WallTime> expires_at;
+};
+
+}  // namespace keyherd::model

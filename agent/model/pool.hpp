@@ -1,0 +1,114 @@
+#pragma once
+
+// The keys that can replace each other, how one of them is chosen, and to whom it is published.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/secret_ref.hpp"
+
+namespace keyherd::model {
+
+enum class Strategy { round_robin, priority, quota_aware };
+std::string_view to_string(Strategy strategy);
+std::optional<Strategy> strategy_from_string(std::string_view name);
+
+struct PublishFile {
+  std::string path;
+  unsigned mode = 0600;
+  friend bool operator==(const PublishFile&, const PublishFile&) = default;
+};
+struct PublishExec {
+  std::vector<std::string> argv;
+  std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+  friend bool operator==(const PublishExec&, const PublishExec&) = default;
+};
+struct PublishWebhook {
+  std::string url;
+  std::optional<SecretRef> signing_secret;
+  friend bool operator==(const PublishWebhook&, const PublishWebhook&) = default;
+};
+using PublishTarget = std::variant<PublishFile, PublishExec, PublishWebhook>;
+// "file:/run/keyherd/prod.json", "exec:/usr/local/bin/reload-app", "webhook:https://host": for logs.
+std::string describe(const PublishTarget& target);
+
+enum class RotateOn { dead, exhausted, throttled, degraded };
+std::string_view to_string(RotateOn event);
+std::optional<RotateOn> rotate_on_from_string(std::string_view name);
+
+struct Pool {
+  std::string id;
+  std::vector<std::string> keys;
+  Strategy strategy = Strategy::priority;
+  std::string schedule;  // cron; empty: only events
+  std::string timezone = "UTC";
+  std::vector<RotateOn> rotate_on{RotateOn::dead, RotateOn::exhausted};
+  std::vector<PublishTarget> publish;
+  std::int64_t min_remaining = 100;  // quota_aware: units left below which a key is no candidate
+  double max_error_ratio = 0.05;     // of a key's logged requests in the last 5 minutes
+  int min_available = 1;             // fewer usable keys than this is worth an alert
+  double slo_objective = 0.999;
+  std::chrono::nanoseconds valid_for = std::chrono::hours(24);  // validity of a published decision
+  std::chrono::nanoseconds min_stay = std::chrono::seconds(60);  // between two automatic switches
+};
+
+// Why a rotation was started: label `trigger` of keyherd_rotations_total.
+enum class RotationTrigger {
+  schedule, invalid_key, rate_limited, quota, balance, endpoint, recovery, manual, drill, initial
+};
+inline constexpr std::size_t kRotationTriggerCount = 10;
+std::string_view to_string(RotationTrigger trigger);
+std::optional<RotationTrigger> rotation_trigger_from_string(std::string_view name);
+
+enum class RotationFailure { no_candidate, preflight, publish, adoption, hook };
+inline constexpr std::size_t kRotationFailureCount = 5;
+std::string_view to_string(RotationFailure failure);
+
+// The journal's states. `switch` rotations pass planned → verified → published → committed.
+enum class RotationState {
+  planned, minted, staged, published, verified, committed, retiring, retired, rolled_back, needs_human,
+  refused
+};
+std::string_view to_string(RotationState state);
+std::optional<RotationState> rotation_state_from_string(std::string_view name);
+// No further step will be taken.
+bool is_final(RotationState state);
+
+struct RotationStep {
+  RotationState state;
+  WallTime at;
+  std::string note;
+};
+
+struct Rotation {
+  std::string id;  // unique, sorts by time
+  std::string pool;
+  std::string from;  // empty at the first publication
+  std::string to;
+  std::int64_t generation = 0;  // the pool's generation once committed
+  RotationTrigger trigger = RotationTrigger::manual;
+  RotationState state = RotationState::planned;
+  std::string reason;
+  std::string actor;  // "agent", or the token's role for a command
+  std::vector<RotationStep> steps;
+  WallTime started_at;
+  WallTime updated_at;
+};
+
+// What a pool believes and what must survive a restart.
+struct PoolState {
+  std::string pool;
+  std::string active;  // key id; empty before the first decision
+  std::int64_t generation = 0;
+  WallTime decided_at;      // of the last (re)publication
+  WallTime switched_at;     // of the last change of the active key
+  std::string last_rotation;
+};
+
+}  // namespace keyherd::model

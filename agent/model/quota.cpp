@@ -1,0 +1,26 @@
+#include "model/quota.hpp"
+
+#include "model/enum_names.hpp"
+
+namespace keyherd::model {
+
+namespace {
+constexpr std::array<std::string_view, 5> kUnits{"tokens", "input_tokens", "output_tokens",
+                                                 "requests", "usd"};
+constexpr std::array<std::string_view, 7> kWindows{"minute", "hour",  "day",    "week",
+                                                   "month",  "total", "rolling"};
+}  // namespace
+
+std::string_view to_string(QuotaUnit unit) { return name_of(kUnits, unit); }
+std::optional<QuotaUnit> quota_unit_from_string(std::string_view name) {
+  return value_of<QuotaUnit>(kUnits, name);
+}
+
+std::string_view to_string(WindowKind kind) { return name_of(kWindows, kind); }
+
+std::vector<std::string_view> levels_of(const Quota& quota) {
+  const std::size_t count = std::min(quota.thresholds.size(), kQuotaLevels.size());
+  return {kQuotaLevels.end() - static_cast<std::ptrdiff_t>(count), kQuotaLevels.end()};
+}
+
+}  // namespace keyherd::model

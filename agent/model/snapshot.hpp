@@ -1,0 +1,144 @@
+#pragma once
+
+// The immutable view that /metrics, the API and the page read. The loop publishes a new Snapshot
+// after a change; a key's view is shared between snapshots until that key changes.
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/evidence.hpp"
+#include "model/health.hpp"
+#include "model/key.hpp"
+#include "model/pool.hpp"
+#include "model/provider.hpp"
+#include "model/quota_status.hpp"
+#include "model/usage.hpp"
+
+namespace keyherd::model {
+
+// Cumulative buckets as Prometheus has them; upper bounds are the exposition's business.
+struct HistogramView {
+  std::vector<double> bounds;          // seconds, ascending, without +Inf
+  std::vector<std::uint64_t> buckets;  // one more than bounds: the last is +Inf's own
+  double sum = 0;
+};
+
+// Reasons of failed log lines, label `reason` of keyherd_usage_request_failures_total.
+enum class UsageFailure { auth, quota, rate_limited, client_error, server_error, network };
+inline constexpr std::size_t kUsageFailureCount = 6;
+std::string_view to_string(UsageFailure reason);
+UsageFailure usage_failure_from_status(int http_status);
+
+struct ProbeTotals {
+  std::array<std::int64_t, kProbeKindCount> probes{};
+  std::array<std::int64_t, kVerdictCount> failures{};  // by verdict; ok stays 0
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  NanoUsd cost = 0;
+  friend bool operator==(const ProbeTotals&, const ProbeTotals&) = default;
+};
+
+struct KeyView {
+  Key key;
+  std::string fingerprint;  // of the current secret
+  bool secret_loaded = false;
+  KeyHealth health;
+  std::vector<Evidence> recent;      // newest first, bounded
+  std::vector<StateChange> changes;  // newest first, bounded
+  std::optional<Evidence> last_probe;
+  std::chrono::nanoseconds probe_interval{0};
+  ProbeTotals probes;
+  std::map<std::string, UsageCounts> usage_by_model;  // all-time totals
+  std::array<std::int64_t, kUsageFailureCount> usage_failures{};
+  std::optional<WallTime> last_used_at;
+  std::vector<QuotaStatus> quotas;
+  std::vector<Balance> balances;
+  std::optional<WallTime> balances_at;
+  std::vector<RateLimit> rate_limits;
+  std::optional<WallTime> rate_limits_at;
+};
+
+struct PoolView {
+  Pool pool;
+  PoolState state;
+  int available = 0;           // usable member keys
+  bool survives_key_loss = false;  // more than one usable key, in more than one limit group if it has several
+  std::optional<WallTime> next_rotation_at;
+  std::optional<WallTime> last_scheduled_at;
+  std::optional<WallTime> last_success_at;
+  std::optional<WallTime> last_scheduled_success_at;  // of a rotation that the schedule started
+  std::array<std::int64_t, kRotationTriggerCount> rotations{};
+  std::array<std::int64_t, kRotationFailureCount> failures{};
+  std::int64_t schedule_runs = 0;
+  std::int64_t schedule_failures = 0;
+  std::int64_t schedule_missed = 0;
+  std::string problem;  // why the pool could not do what it wanted, for people
+};
+
+struct ProviderView {
+  Provider provider;
+  bool up = true;             // false during an incident of the provider
+  std::string incident;       // one sentence
+  std::optional<WallTime> incident_since;
+  std::array<HistogramView, kProbeKindCount> durations;
+  std::optional<double> clock_skew_seconds;
+};
+
+struct SourceView {
+  UsageLog log;
+  SourceStatus status;
+  SourceCounts counts;  // all-time
+};
+
+struct AgentView {
+  WallTime started_at;
+  bool config_reload_ok = true;
+  WallTime config_loaded_at;
+  std::string config_error;  // of the last failed reload
+  std::optional<WallTime> last_commit_at;
+  // The store commits at least this often, even when nothing has changed.
+  std::chrono::nanoseconds commit_interval = std::chrono::minutes(1);
+  std::int64_t commit_failures = 0;
+  // How long before a key's expiry the warning and the critical alert are due.
+  std::chrono::nanoseconds expiry_warning = std::chrono::hours(24 * 14);
+  std::chrono::nanoseconds expiry_critical = std::chrono::hours(24 * 3);
+  bool ready = false;  // state restored and the store accepts commits
+  std::string not_ready_because;
+  std::int64_t probes_in_flight = 0;
+  std::int64_t probe_queue = 0;
+  std::array<std::int64_t, 4> probes_skipped{};  // budget, cooldown, recent_evidence, disabled
+  HistogramView schedule_delay;
+  HistogramView rotation_duration;
+  std::map<std::string, std::int64_t> notifications;          // by target kind
+  std::map<std::string, std::int64_t> notification_failures;  // by target kind
+  std::map<std::string, std::int64_t> secret_load_failures;   // by reference kind
+  std::int64_t events_dropped = 0;
+  std::int64_t clock_steps = 0;
+};
+
+struct Snapshot {
+  WallTime at;
+  std::uint64_t version = 0;
+  // Sorted by id.
+  std::vector<std::shared_ptr<const KeyView>> keys;
+  std::vector<std::shared_ptr<const PoolView>> pools;
+  std::vector<std::shared_ptr<const ProviderView>> providers;
+  std::vector<std::shared_ptr<const SourceView>> sources;
+  std::vector<QuotaStatus> group_quotas;
+  std::vector<Rotation> rotations;  // newest first, bounded
+  AgentView agent;
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+// Lookup by id; null when absent.
+const KeyView* find_key(const Snapshot& snapshot, std::string_view id);
+const PoolView* find_pool(const Snapshot& snapshot, std::string_view id);
+
+}  // namespace keyherd::model

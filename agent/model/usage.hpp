@@ -1,0 +1,163 @@
+#pragma once
+
+// Usage as the log told it, summed up per batch: never an object per line.
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "model/money.hpp"
+#include "model/provider.hpp"
+
+namespace keyherd::model {
+
+// Sums saturate; see money.hpp.
+struct UsageCounts {
+  std::int64_t requests = 0;  // all lines, failed ones included
+  std::int64_t failed = 0;
+  std::int64_t input = 0;  // all prompt tokens, cached ones included
+  std::int64_t cached_input = 0;
+  std::int64_t cache_write = 0;
+  std::int64_t output = 0;  // reasoning included
+  std::int64_t reasoning = 0;
+  NanoUsd cost = 0;            // logged by the gateway, else computed
+  std::int64_t unpriced = 0;   // successful requests without a known price
+  std::int64_t latency_ms = 0;  // sum over lines that had one
+  std::int64_t latency_count = 0;
+
+  void add(const UsageCounts& other);
+  friend bool operator==(const UsageCounts&, const UsageCounts&) = default;
+};
+
+// History is kept in buckets of a quarter of an hour: every time zone's days begin on one.
+inline constexpr std::chrono::minutes kBucketWidth{15};
+// Quarter hours (minutes) since the epoch, rounded down.
+std::int64_t bucket_of(WallTime time);
+WallTime bucket_start(std::int64_t bucket);
+std::int64_t minute_of(WallTime time);
+
+struct UsageRow {
+  std::string key;
+  std::string model;  // bounded by the tailer: "other" beyond the cap
+  std::int64_t bucket = 0;
+  UsageCounts counts;
+};
+
+// The same per minute and without a model, only for keys that have a quota on a window that needs it
+// (minute, rolling).
+struct MinuteRow {
+  std::string key;
+  std::int64_t minute = 0;
+  UsageCounts counts;
+};
+
+// Failed lines of one key by HTTP status: passive evidence.
+struct StatusRow {
+  std::string key;
+  int http_status = 0;
+  std::int64_t count = 0;
+  WallTime last_at;  // by the lines' own time
+};
+
+// The last successful line of a key: evidence that it works.
+struct SuccessRow {
+  std::string key;
+  std::int64_t count = 0;
+  WallTime last_at;
+};
+
+// Label `reason` of keyherd_usagelog_records_rejected_total.
+enum class RejectReason { bad_json, missing_field, unknown_key, bad_value, too_long, duplicate, clock };
+inline constexpr std::size_t kRejectReasonCount = 7;
+std::string_view to_string(RejectReason reason);
+
+struct SourceCounts {
+  std::int64_t read_bytes = 0;
+  std::int64_t records = 0;  // lines counted as usage
+  std::array<std::int64_t, kRejectReasonCount> rejected{};
+  std::int64_t renames = 0;
+  std::int64_t truncations = 0;  // and rewrites found by the anchor
+  std::int64_t read_errors = 0;
+  std::int64_t models_folded = 0;
+  std::int64_t future = 0;  // lines accounted at receipt because their time lay ahead
+  void add(const SourceCounts& other);
+  friend bool operator==(const SourceCounts&, const SourceCounts&) = default;
+};
+
+// How far a file was read, and how to know it again.
+struct FileCursor {
+  std::string source;
+  std::int64_t id = 0;  // unique within the source
+  std::string path;     // where it was last seen
+  FileId file;
+  std::uint32_t head_length = 0;  // fingerprint of the first min(size, 1024) bytes, only ever grown
+  std::uint64_t head_hash = 0;
+  std::uint64_t offset = 0;  // after the last newline that was dealt with
+  std::uint32_t anchor_length = 0;  // hash of the ≤ 256 bytes before the offset
+  std::uint64_t anchor_hash = 0;
+  bool skipping = false;  // inside an over-long line
+  bool finished = false;  // rotated away and drained; kept to recognise copies of it
+  WallTime updated_at;
+  friend bool operator==(const FileCursor&, const FileCursor&) = default;
+};
+
+// What one source looks like now (gauges; not committed).
+struct SourceStatus {
+  bool up = false;
+  std::string problem;  // why not up
+  std::uint64_t lag_bytes = 0;
+  std::optional<WallTime> last_record_at;  // by the records' own time
+  std::optional<WallTime> last_read_at;
+  std::size_t files = 0;
+};
+
+// One batch: everything that its lines said, and the cursors after them. Committed whole or not at
+// all; the tailer reads on only when the engine says that it was.
+struct Tally {
+  std::string source;
+  std::uint64_t batch = 0;  // echoed in the acknowledgement
+  std::vector<FileCursor> cursors;  // changed ones
+  std::vector<std::int64_t> dropped_cursors;  // of files long gone
+  std::vector<UsageRow> usage;
+  std::vector<MinuteRow> minutes;
+  std::vector<StatusRow> failures;
+  std::vector<SuccessRow> successes;
+  SourceCounts counts;  // of this batch
+  SourceStatus status;
+  std::vector<std::string> samples;  // of rejected lines: reason and place, redacted; ≤ 5
+};
+
+// A usage log as configured.
+struct UsageLog {
+  std::string id;
+  std::string path;  // may be a glob
+  std::string format = "keyherd";
+  std::map<std::string, std::string> fields;  // own mapping: canonical field → JSON Pointer
+  bool start_at_end = false;                  // at the very first start only
+  std::optional<std::chrono::nanoseconds> idle_after;  // silence worth an alert
+  std::uint64_t lag_threshold_bytes = 64ULL << 20U;
+  std::uint32_t max_line_bytes = 1U << 20U;
+};
+
+// How to attribute and price lines: built by the engine from the configuration, immutable, shared
+// with the tailer.
+struct UsageContext {
+  struct KeyEntry {
+    std::string id;
+    std::string provider;
+    bool per_minute = false;  // wants MinuteRows
+  };
+  std::map<std::string, KeyEntry> keys;  // by every name a log may use: id, "sha256:<12 hex>"
+  std::map<std::string, std::map<std::string, Price>> prices;  // by provider, then model
+  std::size_t max_models = 200;  // more distinct names than this are counted as "other"
+};
+
+}  // namespace keyherd::model

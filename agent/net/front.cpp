@@ -1,0 +1,273 @@
+// The front's loop: waiting, accepting, deadlines, parked requests, stopping. What happens to one
+// request is in front_request.cpp.
+
+#include "net/front.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "net/answer.hpp"
+
+namespace keyherd::net {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t kListenerId = 0;
+constexpr std::uint64_t kWakeUpId = 1;
+constexpr std::uint64_t kFirstClientId = 2;
+constexpr std::size_t kScratchBytes = 65'536;
+constexpr int kAcceptsPerRound = 64;
+constexpr milliseconds kAcceptPause{50};
+constexpr milliseconds kStopPatience{1'500};
+
+bool add_to_epoll(const Fd& epoll, const Fd& fd, unsigned events, std::uint64_t id) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = id;
+  return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0;
+}
+
+// Milliseconds to wait, rounded up so that a deadline is never polled for.
+int wait_time(SteadyTime now, SteadyTime until) {
+  constexpr milliseconds kLongest{60'000};
+  if (until <= now)
+    return 0;
+  if (until - now >= kLongest)
+    return static_cast<int>(kLongest.count());
+  return static_cast<int>(std::chrono::ceil<milliseconds>(until - now).count());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Front>> Front::make(Listener listener, const ServerOptions& options,
+                                           const RouteTable& routes) {
+  std::unique_ptr<Front> front(new Front(options, routes));
+  front->listener_ = std::move(listener);
+  front->next_id_ = kFirstClientId;
+  front->scratch_.resize(kScratchBytes);
+  KH_ASSIGN(front->wake_up_, open_wake_up());
+  front->epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!front->epoll_.valid() ||
+      !add_to_epoll(front->epoll_, front->listener_.socket, EPOLLIN, kListenerId) ||
+      !add_to_epoll(front->epoll_, front->wake_up_, EPOLLIN, kWakeUpId))
+    return fail(errno_error(errno, "making an epoll"));
+  return front;
+}
+
+void Front::deliver(std::uint64_t client, Answer answer) {
+  bool is_first = false;
+  {
+    MutexLock lock(mutex_);
+    is_first = answers_.empty();
+    answers_.emplace_back(client, std::move(answer));
+  }
+  if (is_first)
+    ring(wake_up_);
+}
+
+void Front::wake() {
+  if (!poll_requested_.exchange(true))
+    ring(wake_up_);
+}
+
+void Front::stop() {
+  stop_requested_ = true;
+  ring(wake_up_);
+}
+
+void Front::run(const Submit& submit) {
+  submit_ = &submit;
+  now_ = std::chrono::steady_clock::now();
+  while (!(is_stopping() && (clients_.empty() || now_ >= stop_by_))) {
+    wait_and_handle();
+    handle_answers();
+    if (poll_requested_.exchange(false))
+      poll_parked();
+    handle_deadlines();
+    if (stop_requested_ && !is_stopping())
+      begin_stopping();
+    forget_closed();
+  }
+  clients_.clear();
+}
+
+void Front::wait_and_handle() {
+  SteadyTime until = std::min(accept_again_, stop_by_);
+  if (!deadlines_.empty())
+    until = std::min(until, deadlines_.begin()->first);
+  std::array<epoll_event, 128> events{};
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                 wait_time(std::chrono::steady_clock::now(), until));
+  now_ = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) {
+    const auto& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kListenerId)
+      accept_clients();
+    else if (event.data.u64 == kWakeUpId)
+      silence(wake_up_);
+    else
+      handle_event(event.data.u64, event.events);
+  }
+}
+
+void Front::accept_clients() {
+  for (int i = 0; i < kAcceptsPerRound; ++i) {
+    Accepted accepted = accept_one(listener_);
+    if (accepted.socket.valid())
+      add_client(std::move(accepted.socket), std::move(accepted.peer));
+    else if (accepted.error == EAGAIN)
+      return;
+    else if (accepted.error != EINTR && accepted.error != ECONNABORTED)
+      return accept_later();
+  }
+}
+
+// No descriptor or no memory is left: the waiting connection would wake the loop again at once.
+void Front::accept_later() {
+  make_room();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.socket.get(), nullptr);
+  accept_again_ = now_ + kAcceptPause;
+}
+
+void Front::add_client(Fd socket, std::string peer) {
+  if (clients_.size() - closed_.size() >= options_.max_connections && !make_room())
+    return turn_away(socket);
+  const std::uint64_t id = next_id_++;
+  if (!add_to_epoll(epoll_, socket, EPOLLIN, id))
+    return;
+  auto client = std::make_unique<Client>(id, std::move(socket), std::move(peer),
+                                         RequestReader(routes_, options_.max_head_bytes));
+  client->events = EPOLLIN;
+  enter(*client, Client::Phase::idle, now_ + options_.head_deadline);
+  clients_.emplace(id, std::move(client));
+}
+
+bool Front::make_room() {
+  Client* victim = nullptr;
+  for (const auto& entry : clients_) {
+    Client& client = *entry.second;
+    const auto rank = eviction_rank(client);
+    if (client.closed || !rank)
+      continue;
+    if (victim == nullptr ||
+        std::pair(*rank, client.since) < std::pair(*eviction_rank(*victim), victim->since))
+      victim = &client;
+  }
+  if (victim != nullptr)
+    close(*victim);
+  return victim != nullptr;
+}
+
+void Front::turn_away(const Fd& socket) {
+  ServerResponse response =
+      error_answer(options_, 503, "overloaded", "too many connections wait for an answer");
+  response.headers.emplace_back("Retry-After", "1");
+  const std::string bytes =
+      format_answer_head(response, Persistence::close) + std::move(response.body);
+  static_cast<void>(::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
+}
+
+void Front::handle_event(std::uint64_t id, unsigned events) {
+  const auto found = clients_.find(id);
+  if (found == clients_.end() || found->second->closed)
+    return;
+  Client& client = *found->second;
+  if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0)
+    return close(client);
+  switch (client.phase) {
+    case Client::Phase::idle:
+    case Client::Phase::reading_head:
+    case Client::Phase::reading_body:
+      return read_some(client);
+    case Client::Phase::working:
+    case Client::Phase::parked:
+      // The next request, or the end, is there already: it waits in the socket.
+      return watch(client, client.phase == Client::Phase::parked ? EPOLLRDHUP : 0U);
+    case Client::Phase::writing:
+      if (write_on(client))
+        advance(client);
+      return;
+    case Client::Phase::draining:
+      if (!discard_some(client))
+        close(client);
+      return;
+  }
+}
+
+void Front::handle_answers() {
+  std::vector<std::pair<std::uint64_t, Answer>> answers;
+  {
+    MutexLock lock(mutex_);
+    answers.swap(answers_);
+  }
+  for (auto& [id, answer] : answers) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end() || found->second->closed)
+      continue;  // it left while the worker was busy
+    Client& client = *found->second;
+    if (answer.park)
+      park(client, std::move(*answer.park));
+    else if (respond(client, std::move(*answer.response), client.reader.can_continue()))
+      advance(client);
+  }
+}
+
+void Front::handle_deadlines() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
+    const auto id = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    Client& client = *clients_.at(id);
+    client.deadline = SteadyTime::max();
+    expire(client);
+  }
+  if (accept_again_ <= now_ && !is_stopping()) {
+    accept_again_ = SteadyTime::max();
+    add_to_epoll(epoll_, listener_.socket, EPOLLIN, kListenerId);
+  }
+}
+
+void Front::poll_parked() {
+  // A copy: an answer takes its client out of the set.
+  for (const std::uint64_t id : std::vector<std::uint64_t>(parked_.begin(), parked_.end()))
+    poll_one(*clients_.at(id));
+}
+
+void Front::begin_stopping() {
+  stop_by_ = now_ + kStopPatience;
+  accept_again_ = SteadyTime::max();
+  listener_.socket.reset();
+  for (const auto& entry : clients_) {
+    Client& client = *entry.second;
+    if (client.closed)
+      continue;
+    switch (client.phase) {
+      case Client::Phase::idle:
+      case Client::Phase::reading_head:
+      case Client::Phase::reading_body:
+        close(client);
+        break;
+      case Client::Phase::parked:
+        expire(client);
+        break;
+      case Client::Phase::working:
+      case Client::Phase::writing:
+      case Client::Phase::draining:
+        break;
+    }
+  }
+}
+
+void Front::forget_closed() {
+  for (const std::uint64_t id : closed_)
+    clients_.erase(id);
+  closed_.clear();
+}
+
+}  // namespace keyherd::net

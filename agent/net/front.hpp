@@ -1,0 +1,108 @@
+#pragma once
+
+// The front: one thread that accepts, reads whole requests, hands them to the workers, parks those
+// that wait, and writes answers. Nothing in it blocks; every connection has a deadline in every
+// phase but the one that belongs to a worker.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "net/client.hpp"
+#include "net/listener.hpp"
+#include "net/route_table.hpp"
+#include "net/server.hpp"
+#include "net/workers.hpp"
+
+namespace keyherd::net {
+
+class Front {
+ public:
+  // Takes a whole request; false when too many wait.
+  using Submit = std::function<bool(Job)>;
+
+  // Error: unavailable or no_space when the system has no descriptor left. options and routes
+  // outlive the front.
+  static Result<std::unique_ptr<Front>> make(Listener listener, const ServerOptions& options,
+                                             const RouteTable& routes);
+
+  // Runs until stop() and until what was in flight is answered (at most 1.5 s).
+  void run(const Submit& submit);
+
+  // These three from any thread.
+  void deliver(std::uint64_t client, Answer answer) KH_EXCLUDES(mutex_);
+  void wake();
+  void stop();
+
+ private:
+  using Clients = std::unordered_map<std::uint64_t, std::unique_ptr<Client>>;
+
+  Front(const ServerOptions& options, const RouteTable& routes)
+      : options_(options), routes_(routes) {}
+
+  // One round of the loop.
+  void wait_and_handle();
+  void handle_event(std::uint64_t id, unsigned events);
+  void handle_deadlines();
+  void handle_answers() KH_EXCLUDES(mutex_);
+  void poll_parked();
+  void forget_closed();
+  void begin_stopping();
+  [[nodiscard]] bool is_stopping() const { return stop_by_ != SteadyTime::max(); }
+
+  void accept_clients();
+  void add_client(Fd socket, std::string peer);
+  bool make_room();
+  void turn_away(const Fd& socket);
+  void accept_later();
+
+  void read_some(Client& client);
+  void advance(Client& client);
+  void await_bytes(Client& client);
+  // These four: true when the client can go on with its next request at once.
+  bool dispatch(Client& client);
+  bool refuse(Client& client, const Refusal& refusal, bool keep_alive);
+  bool respond(Client& client, ServerResponse response, bool keep_alive);
+  bool write_on(Client& client);
+  void finish(Client& client);
+  void report(const Client& client, int status) const;
+  void park(Client& client, Park park);
+  void poll_one(Client& client);
+  void expire(Client& client);
+
+  void enter(Client& client, Client::Phase phase, SteadyTime deadline);
+  void watch(Client& client, unsigned events);
+  void close(Client& client);
+  void hold(Client& client, std::size_t bytes);
+
+  const ServerOptions& options_;
+  const RouteTable& routes_;
+  Listener listener_;
+  Fd epoll_;
+  Fd wake_up_;
+  const Submit* submit_ = nullptr;
+  Clients clients_;
+  std::uint64_t next_id_ = 0;
+  std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
+  std::set<std::uint64_t> parked_;
+  std::vector<std::uint64_t> closed_;
+  std::vector<char> scratch_;
+  std::size_t held_bytes_ = 0;
+  std::size_t unsent_bytes_ = 0;
+  SteadyTime now_;
+  SteadyTime accept_again_ = SteadyTime::max();  // when accepting is paused
+  SteadyTime stop_by_ = SteadyTime::max();
+
+  std::atomic<bool> stop_requested_ = false;
+  std::atomic<bool> poll_requested_ = false;
+  Mutex mutex_;
+  std::vector<std::pair<std::uint64_t, Answer>> answers_ KH_GUARDED_BY(mutex_);
+};
+
+}  // namespace keyherd::net

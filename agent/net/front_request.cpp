@@ -1,0 +1,254 @@
+// What the front does with one client: read, dispatch, answer, park, drain, close.
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "net/answer.hpp"
+#include "net/front.hpp"
+
+namespace keyherd::net {
+
+namespace {
+
+constexpr std::chrono::milliseconds kDrainTime{1'000};
+
+// A bounded set for metrics: a client may write any word.
+std::string_view known_method(std::string_view method) {
+  constexpr std::array<std::string_view, 7> kMethods{"GET",    "HEAD",    "POST", "PUT",
+                                                     "DELETE", "OPTIONS", "PATCH"};
+  return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end() ? method : "OTHER";
+}
+
+}  // namespace
+
+void Front::read_some(Client& client) {
+  const auto count = ::recv(client.socket.get(), scratch_.data(), scratch_.size(), 0);
+  if (count > 0) {
+    client.reader.append(std::string_view(scratch_.data(), static_cast<std::size_t>(count)));
+    advance(client);
+  } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+    close(client);
+  }
+}
+
+void Front::advance(Client& client) {
+  for (bool go_on = true; go_on;) {
+    switch (client.reader.advance()) {
+      case RequestReader::Progress::more:
+        await_bytes(client);
+        go_on = false;
+        break;
+      case RequestReader::Progress::expects_continue: {
+        constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+        // Nothing is in the socket's buffer before it; a client that gets none sends its body
+        // anyway.
+        static_cast<void>(
+            ::send(client.socket.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL));
+        break;
+      }
+      case RequestReader::Progress::complete:
+        go_on = dispatch(client);
+        break;
+      case RequestReader::Progress::refused:
+        client.dispatched = now_;
+        go_on = refuse(client, client.reader.refusal(), client.reader.can_continue());
+        break;
+    }
+  }
+}
+
+void Front::await_bytes(Client& client) {
+  hold(client, client.reader.held_bytes());
+  if (held_bytes_ > options_.max_held_bytes) {
+    client.dispatched = now_;
+    refuse(client, {503, "overloaded", "too many large requests are under way"}, false);
+    return;
+  }
+  watch(client, EPOLLIN);
+  if (client.reader.is_idle())
+    return;  // with the deadline that its phase began with
+  // The deadline of a phase counts from its start: a byte now and then does not move it.
+  if (client.reader.in_body() && client.phase != Client::Phase::reading_body)
+    enter(client, Client::Phase::reading_body, now_ + options_.body_deadline);
+  else if (!client.reader.in_body() && client.phase != Client::Phase::reading_head)
+    enter(client, Client::Phase::reading_head, now_ + options_.head_deadline);
+}
+
+bool Front::dispatch(Client& client) {
+  client.dispatched = now_;
+  Job job;
+  job.connection = client.id;
+  job.route = client.reader.route();
+  job.request = std::move(client.reader.request());
+  job.request.peer = client.peer;
+  hold(client, client.reader.held_bytes() + job.request.body.size());
+  enter(client, Client::Phase::working, SteadyTime::max());
+  if ((*submit_)(std::move(job)))
+    return false;
+  return refuse(client, {503, "overloaded", "too many requests wait for a worker"},
+                client.reader.can_continue());
+}
+
+bool Front::refuse(Client& client, const Refusal& refusal, bool keep_alive) {
+  ServerResponse response = error_answer(options_, refusal.status, refusal.code, refusal.message);
+  if (refusal.status == 405)
+    response.headers.emplace_back("Allow", client.reader.allowed_methods());
+  if (refusal.status == 503)
+    response.headers.emplace_back("Retry-After", "1");
+  return respond(client, std::move(response), keep_alive);
+}
+
+bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
+  const RequestHead& head = client.reader.head();
+  const bool sends_body = has_body(response.status) && head.method != "HEAD";
+  if (sends_body && unsent_bytes_ + response.body.size() > options_.max_unsent_bytes) {
+    response = error_answer(options_, 503, "overloaded", "too many answers wait to be taken");
+    response.headers.emplace_back("Retry-After", "1");
+  }
+  client.close_after = !keep_alive || is_stopping();
+  Persistence persistence = Persistence::close;
+  if (!client.close_after)
+    persistence = head.is_http_1_0 ? Persistence::keep_alive_1_0 : Persistence::keep_alive;
+  client.answer_head = format_answer_head(response, persistence);
+  if (sends_body)
+    client.answer_body = std::move(response.body);
+  unsent_bytes_ += client.answer_body.size();
+  hold(client, client.reader.held_bytes());
+  enter(client, Client::Phase::writing, now_ + options_.write_deadline);
+  report(client, response.status);
+  return write_on(client);
+}
+
+void Front::report(const Client& client, int status) const {
+  if (!options_.observe)
+    return;
+  const Route* route = client.reader.route();
+  options_.observe(route != nullptr ? std::string_view(route->pattern) : std::string_view(),
+                   known_method(client.reader.head().method), status,
+                   std::chrono::steady_clock::now() - client.dispatched);
+}
+
+bool Front::write_on(Client& client) {
+  if (!send_some(client)) {
+    close(client);
+    return false;
+  }
+  if (client.unsent() > 0) {
+    watch(client, EPOLLOUT);
+    return false;
+  }
+  finish(client);
+  return client.phase == Client::Phase::idle;
+}
+
+void Front::finish(Client& client) {
+  unsent_bytes_ -= client.answer_body.size();
+  client.answer_head.clear();
+  client.answer_body = std::string();
+  client.written = 0;
+  if (client.close_after) {
+    ::shutdown(client.socket.get(), SHUT_WR);
+    enter(client, Client::Phase::draining, now_ + kDrainTime);
+    watch(client, EPOLLIN);
+    return;
+  }
+  client.reader.next();
+  enter(client, Client::Phase::idle, now_ + options_.idle_timeout);
+}
+
+void Front::park(Client& client, Park park) {
+  client.park = std::move(park);
+  hold(client, client.reader.held_bytes());
+  enter(client, Client::Phase::parked, client.park->deadline);
+  if (is_stopping())
+    return expire(client);
+  watch(client, EPOLLRDHUP);
+  // What it waits for may have happened between the handler's look and now.
+  poll_one(client);
+}
+
+void Front::poll_one(Client& client) {
+  Answer answer = call_guarded(
+      [&client]() -> Answer {
+        if (auto ready = client.park->poll())
+          return std::move(*ready);
+        return Park{};  // still waiting
+      },
+      options_);
+  if (answer.response && respond(client, std::move(*answer.response), client.reader.can_continue()))
+    advance(client);
+}
+
+void Front::expire(Client& client) {
+  switch (client.phase) {
+    case Client::Phase::idle:
+    case Client::Phase::writing:
+    case Client::Phase::draining:
+      return close(client);
+    case Client::Phase::reading_head:
+    case Client::Phase::reading_body:
+      client.dispatched = now_;
+      refuse(client, {408, "timeout", "the request did not arrive in time"}, false);
+      return;
+    case Client::Phase::parked: {
+      Answer answer =
+          call_guarded([&client]() -> Answer { return client.park->at_deadline(); }, options_);
+      if (respond(client, std::move(*answer.response), client.reader.can_continue()))
+        advance(client);
+      return;
+    }
+    case Client::Phase::working:
+      return;
+  }
+}
+
+void Front::enter(Client& client, Client::Phase phase, SteadyTime deadline) {
+  if (client.phase == Client::Phase::parked) {
+    parked_.erase(client.id);
+    client.park.reset();
+  }
+  if (phase == Client::Phase::parked)
+    parked_.insert(client.id);
+  client.phase = phase;
+  client.since = now_;
+  if (client.deadline != SteadyTime::max())
+    deadlines_.erase({client.deadline, client.id});
+  if (deadline != SteadyTime::max())
+    deadlines_.emplace(deadline, client.id);
+  client.deadline = deadline;
+}
+
+void Front::watch(Client& client, unsigned events) {
+  if (client.events == events)
+    return;
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = client.id;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.socket.get(), &event) != 0)
+    return close(client);
+  client.events = events;
+}
+
+void Front::close(Client& client) {
+  if (client.closed)
+    return;
+  client.closed = true;
+  hold(client, 0);
+  unsent_bytes_ -= client.answer_body.size();
+  client.answer_body = std::string();
+  enter(client, Client::Phase::draining, SteadyTime::max());
+  client.socket.reset();
+  closed_.push_back(client.id);
+}
+
+void Front::hold(Client& client, std::size_t bytes) {
+  held_bytes_ += bytes - client.held;
+  client.held = bytes;
+}
+
+}  // namespace keyherd::net

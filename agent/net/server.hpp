@@ -1,0 +1,103 @@
+#pragma once
+
+// The HTTP server: a front of one thread (epoll) reads whole requests under caps and deadlines and
+// parks the ones that wait; a few workers run handlers. Slow, huge and half-open clients cost
+// neither a worker nor memory. httplib does parsing, routing and answers behind it.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace keyherd::net {
+
+struct ServerRequest {
+  std::string method;
+  std::string path;                   // decoded, without the query
+  std::vector<std::string> captures;  // the {…} parts of the route, decoded
+  std::multimap<std::string, std::string> query;
+  std::multimap<std::string, std::string> headers;  // names in lower case, values as sent
+  std::string body;
+  std::string peer;  // address without port
+
+  [[nodiscard]] std::string_view header(const std::string& name) const;
+  [[nodiscard]] std::optional<std::string> parameter(const std::string& name) const;
+};
+
+struct ServerResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// A handler that cannot answer yet returns a Park: the connection waits in the front, without a
+// thread, until poll() gives an answer or the deadline passes. poll runs on the front's thread, so
+// it must be quick and never block; wake() (below) makes the front call it soon.
+struct Park {
+  std::chrono::steady_clock::time_point deadline;
+  std::function<std::optional<ServerResponse>()> poll;
+  std::function<ServerResponse()> at_deadline;
+};
+
+// Exactly one of the two is set.
+struct Answer {
+  std::optional<ServerResponse> response;
+  std::optional<Park> park;
+  Answer(ServerResponse ready) : response(std::move(ready)) {}  // NOLINT: a handler returns either
+  Answer(Park waiting) : park(std::move(waiting)) {}            // NOLINT
+};
+
+using Handler = std::function<Answer(const ServerRequest&)>;
+
+struct Route {
+  std::string method;
+  std::string pattern;  // "/api/v1/keys/{id}/explain"
+  std::size_t max_body_bytes = 0;
+  Handler handler;
+};
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  int port = 0;  // 0: any free port
+  int workers = 4;
+  std::size_t max_connections = 1024;
+  std::size_t max_head_bytes = 32'768;
+  std::size_t queue_limit = 256;  // whole requests waiting for a worker; beyond it: 503
+  // Of all connections together; beyond them: 503.
+  std::size_t max_held_bytes = 64U << 20U;     // requests that are being read or handled
+  std::size_t max_unsent_bytes = 256U << 20U;  // answers that clients have not taken yet
+  std::chrono::milliseconds head_deadline{5'000};
+  std::chrono::milliseconds body_deadline{30'000};
+  std::chrono::milliseconds idle_timeout{15'000};
+  std::chrono::milliseconds write_deadline{30'000};
+  // Called first for each request (authentication): a response ends it there.
+  std::function<std::optional<ServerResponse>(const ServerRequest&, const Route&)> guard;
+  // For routes that do not exist (404), methods that do not (405), and refused requests.
+  std::function<ServerResponse(int status, std::string_view code, std::string_view message)>
+      error_body;
+  // After each answer: route pattern ("" if none), method, status, duration.
+  std::function<void(std::string_view, std::string_view, int, std::chrono::nanoseconds)> observe;
+};
+
+class Server {
+ public:
+  virtual ~Server() = default;  // stops
+  [[nodiscard]] virtual int port() const = 0;
+  // Makes the front ask every parked request again. Any thread; cheap.
+  virtual void wake() = 0;
+  // Stops accepting, answers what is in flight, closes: within 2 s. Idempotent.
+  virtual void stop() = 0;
+};
+
+// Binds and starts. Errors: conflict (address in use), denied, invalid (not an address).
+Result<std::unique_ptr<Server>> start_server(ServerOptions options, std::vector<Route> routes);
+
+}  // namespace keyherd::net

@@ -1,0 +1,54 @@
+#pragma once
+
+// The threads that run handlers. They take whole requests from a bounded queue and give answers
+// back; they never touch a connection.
+
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "base/bounded_queue.hpp"
+#include "net/server.hpp"
+
+namespace keyherd::net {
+
+struct Job {
+  std::uint64_t connection = 0;
+  const Route* route = nullptr;
+  ServerRequest request;
+};
+
+// Calls a function of the server's owner; what it throws becomes an answer 500 without its text.
+Answer call_guarded(const std::function<Answer()>& function, const ServerOptions& options);
+
+// options.error_body, or the default form when there is none.
+ServerResponse error_answer(const ServerOptions& options, int status, std::string_view code,
+                            std::string_view message);
+
+class Workers {
+ public:
+  // deliver is called on the worker's thread, once for each job taken. options outlives this
+  // object.
+  using Deliver = std::function<void(std::uint64_t connection, Answer answer)>;
+  Workers(const ServerOptions& options, Deliver deliver);
+  ~Workers() { stop(); }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // False when queue_limit jobs wait already.
+  [[nodiscard]] bool submit(Job job) { return queue_.try_push(std::move(job)); }
+  // Waits for the handlers that run; jobs that still wait are dropped.
+  void stop();
+
+ private:
+  void run(const std::stop_token& stop);
+  [[nodiscard]] Answer answer(const Job& job) const;
+
+  const ServerOptions& options_;
+  Deliver deliver_;
+  BoundedQueue<Job> queue_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace keyherd::net

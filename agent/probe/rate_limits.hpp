@@ -1,0 +1,20 @@
+#pragma once
+
+// Rate-limit headers of all providers, which come in three families. Inside this folder only.
+
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/evidence.hpp"
+#include "net/transport.hpp"
+
+namespace keyherd::probe {
+
+// One entry a resource for which both the limit (> 0) and what remains are stated; "None", -1 and
+// other sentinels are no statement.
+//   x-ratelimit-{limit,remaining,reset}-{requests,tokens}                            OpenAI and kin
+//   anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,…}       Anthropic
+//   x-ratelimit-{limit,remaining,reset}: requests                                    OpenRouter
+std::vector<model::RateLimit> read_rate_limits(const net::HttpResponse& response, WallTime now);
+
+}  // namespace keyherd::probe

@@ -1,0 +1,105 @@
+#include "probe/request.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+namespace keyherd::probe {
+namespace {
+
+using nlohmann::json;
+
+// Reasoning models fail, rather than stop, when they have fewer tokens of room.
+constexpr int kReasoningTokens = 16;
+
+// gpt-5… and o1, o3-mini… reject max_tokens. "openai/gpt-5" is how routers name them.
+bool is_reasoning_model(std::string_view model) {
+  const std::string_view name = model.substr(model.rfind('/') + 1);
+  return name.starts_with("gpt-5") ||
+         (name.size() >= 2 && name[0] == 'o' && name[1] >= '1' && name[1] <= '9');
+}
+
+json openai_body(const ProviderType& type, const std::string& model) {
+  json body = {{"model", model},
+               {"messages", json::array({{{"role", "user"}, {"content", "ping"}}})}};
+  switch (type.limit_field) {
+    case LimitField::by_model:
+      if (is_reasoning_model(model))
+        body["max_completion_tokens"] = kReasoningTokens;
+      else
+        body["max_tokens"] = 1;
+      break;
+    case LimitField::max_tokens:
+      body["max_tokens"] = 1;
+      break;
+    case LimitField::max_completion_tokens:
+      body["max_completion_tokens"] = 1;
+      break;
+  }
+  if (type.disable_thinking)
+    body["thinking"] = {{"type", "disabled"}};
+  return body;
+}
+
+std::string chat_body(const ProviderType& type, const std::string& model) {
+  switch (type.shape) {
+    case ChatShape::openai:
+      return dump_json(openai_body(type, model));
+    case ChatShape::anthropic:
+      return dump_json({{"model", model},
+                        {"max_tokens", 1},
+                        {"messages", json::array({{{"role", "user"}, {"content", "ping"}}})}});
+    case ChatShape::gemini:
+      return dump_json({{"contents", json::array({{{"role", "user"},
+                                                   {"parts", json::array({{{"text", "ping"}}})}}})},
+                        {"generationConfig",
+                         {{"maxOutputTokens", 1}, {"thinkingConfig", {{"thinkingBudget", 0}}}}}});
+  }
+  return {};
+}
+
+std::string join(const model::Provider& provider, const Rung& rung, const std::string& model) {
+  constexpr std::string_view kVersion = "/v1";
+  std::string_view base = provider.base_url;
+  if (base.ends_with('/'))
+    base.remove_suffix(1);
+  if (rung.at_root && base.ends_with(kVersion))
+    base.remove_suffix(kVersion.size());
+  constexpr std::string_view kModel = "{model}";
+  std::string path(rung.path);
+  if (const std::size_t at = path.find(kModel); at != std::string::npos)
+    path.replace(at, kModel.size(), url_encode(model));
+  return std::string(base) + path;
+}
+
+}  // namespace
+
+std::string probe_model(const ProviderType& type, const model::Provider& provider) {
+  return provider.probe.model.empty() ? std::string(type.chat_model) : provider.probe.model;
+}
+
+net::HttpRequest build_request(const ProviderType& type, const model::Provider& provider,
+                               model::ProbeKind kind, const Secret& secret) {
+  const Rung& rung = *type.rung(kind);
+  const std::string model = probe_model(type, provider);
+  net::HttpRequest request;
+  request.method = rung.method;
+  request.url = join(provider, rung, model);
+  for (const auto& [name, value] : type.headers)
+    request.headers.emplace_back(name, value);
+  for (const auto& [name, value] : provider.headers)
+    request.headers.emplace_back(name, value);
+  if (kind == model::ProbeKind::chat)
+    request.body = chat_body(type, model);
+  else if (rung.method == "POST")
+    request.body = "{}";
+  request.secret = &secret;
+  request.secret_header = type.auth_header;
+  request.secret_prefix = type.auth_prefix;
+  request.timeout = std::chrono::ceil<std::chrono::milliseconds>(provider.probe.timeout);
+  request.ca_file = provider.ca_file;
+  return request;
+}
+
+}  // namespace keyherd::probe

@@ -1,0 +1,66 @@
+#pragma once
+
+// A pool's member as the choice of the next key sees it, and what makes one fit to be chosen. Plain
+// values made by the engine from its beliefs; every function here is pure.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/pool.hpp"
+#include "model/quota_status.hpp"
+#include "model/verdict.hpp"
+
+namespace keyherd::rotation {
+
+struct Candidate {
+  std::string key;
+  std::string limit_group;  // the key's own id when it is alone
+  int priority = 1;
+  model::KeyState state = model::KeyState::unknown;
+  model::Verdict verdict =
+      model::Verdict::network;  // the last that counted; tells quota from balance
+  // The latest evidence is ok and was gathered since the secret was (re)loaded.
+  bool verified = false;
+  std::optional<WallTime> last_ok_at;
+  std::chrono::nanoseconds probe_interval = std::chrono::minutes(5);
+  bool secret_loaded = false;
+  bool frozen =
+      false;  // its provider has an incident: nothing seen now says anything about the key
+  std::optional<double> error_ratio;       // of its logged requests; none without enough of them
+  std::vector<model::QuotaStatus> quotas;  // of the key and of its limit group
+  std::optional<WallTime> cooldown_until;  // of throttled and exhausted, for messages
+  std::optional<WallTime> expires_at;
+};
+
+// How much is asked of a candidate. Whatever is asked: not dead, paused, throttled, exhausted or
+// expired, its secret loaded, its provider without an incident.
+enum class Demand {
+  proven,   // healthy, verified, few errors
+  at_need,  // an emergency without a better key: verified, but degraded or with many errors will do
+  named,    // a person names it: that will do too, and a probe before the switch verifies it
+};
+
+// Why the key must not be switched to, as the end of a sentence about it ("is dead"); nothing when
+// it may be. Never empty for an unverified key, except with Demand::named.
+std::optional<std::string> unfit(const model::Pool& pool, const Candidate& candidate, Demand demand,
+                                 WallTime now);
+
+// The members that may be handed out, in the pool's order. They point into `members`.
+std::vector<const Candidate*> usable(const model::Pool& pool, const std::vector<Candidate>& members,
+                                     WallTime now);
+
+// Whether the ok of a verified candidate is at most two probe intervals old.
+bool is_fresh(const Candidate& candidate, WallTime now);
+
+// The first quota of which the pool's strategy needs more than is left (quota_aware keeps a
+// minimum, the others use a quota up); null when none.
+const model::QuotaStatus* spent_quota(const model::Pool& pool, const Candidate& candidate);
+
+// Null when the pool has no such member.
+const Candidate* find(const std::vector<Candidate>& members, std::string_view key);
+
+}  // namespace keyherd::rotation

@@ -1,0 +1,226 @@
+#include "rotation/planner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "rotation/guards.hpp"
+#include "rotation/strategies.hpp"
+
+namespace keyherd::rotation {
+
+namespace {
+
+constexpr std::array<std::string_view, 11> kGuardNames{
+    "conflict",       "back_off",    "breaker",   "budget",          "min_stay",    "incident",
+    "already_active", "unknown_key", "unfit_key", "last_usable_key", "no_candidate"};
+
+using Choices = std::vector<const Candidate*>;
+
+Refusal refuse(Guard guard, std::string message) {
+  return Refusal{guard, std::move(message), std::nullopt, std::nullopt};
+}
+
+Choices others(const Situation& situation, Demand demand) {
+  Choices fit;
+  for (const Candidate& member : situation.members) {
+    if (member.key != situation.state.active &&
+        !unfit(situation.pool, member, demand, situation.now))
+      fit.push_back(&member);
+  }
+  return fit;
+}
+
+// Limits belong to a group, not to a key: another group's keys first, and alone if there are any.
+void prefer_other_groups(Choices& ranked, const Candidate& active) {
+  const auto is_other = [&](const Candidate* one) {
+    return one->limit_group != active.limit_group;
+  };
+  if (std::none_of(ranked.begin(), ranked.end(), is_other))
+    return;
+  ranked.erase(std::remove_if(ranked.begin(), ranked.end(), std::not_fn(is_other)), ranked.end());
+}
+
+WallTime last_switch_to(const Situation& situation, const std::string& key) {
+  for (const model::Rotation& rotation : situation.history) {
+    if (rotation.to == key && rotation.state != model::RotationState::refused)
+      return rotation.started_at;
+  }
+  return WallTime::min();
+}
+
+// Leaving a group at each switch, a round robin would come back to the same one key of every group;
+// so the members of the group whose turn it is take turns.
+void take_turns(const Situation& situation, Choices& ranked) {
+  const std::string& group = ranked.front()->limit_group;
+  auto turn = ranked.begin();
+  WallTime longest_ago = last_switch_to(situation, (*turn)->key);
+  for (auto one = turn + 1; one != ranked.end(); ++one) {
+    if ((*one)->limit_group != group)
+      continue;
+    const WallTime at = last_switch_to(situation, (*one)->key);
+    if (at < longest_ago) {
+      longest_ago = at;
+      turn = one;
+    }
+  }
+  std::rotate(ranked.begin(), turn, turn + 1);
+}
+
+Choices ranked_choices(const Situation& situation, const Request& request) {
+  Choices fit = others(situation, Demand::proven);
+  if (fit.empty() && request.urgent)
+    fit = others(situation, Demand::at_need);
+  Choices ranked =
+      rank(situation.pool.strategy, situation.members, std::move(fit), situation.state.active);
+  if (const Candidate* active = find(situation.members, situation.state.active);
+      active != nullptr && !ranked.empty()) {
+    prefer_other_groups(ranked, *active);
+    if (situation.pool.strategy == model::Strategy::round_robin &&
+        ranked.front()->limit_group != active->limit_group)
+      take_turns(situation, ranked);
+  }
+  if (request.urgent) {
+    std::stable_partition(ranked.begin(), ranked.end(),
+                          [&](const Candidate* one) { return is_fresh(*one, situation.now); });
+  }
+  return ranked;
+}
+
+// "k2 is dead, k3 is not verified yet, and 4 more".
+std::string reasons(const Situation& situation, Demand demand) {
+  constexpr std::size_t kShown = 5;
+  std::size_t count = 0;
+  std::string text;
+  for (const Candidate& member : situation.members) {
+    const auto reason = unfit(situation.pool, member, demand, situation.now);
+    if (member.key == situation.state.active || !reason || ++count > kShown)
+      continue;
+    text += (text.empty() ? "" : ", ") + member.key + " " + *reason;
+  }
+  if (count > kShown)
+    text += fmt::format(", and {} more", count - kShown);
+  return text.empty() ? "it has no other key" : text;
+}
+
+std::optional<WallTime> first_cooldown_end(const Situation& situation) {
+  std::optional<WallTime> first;
+  for (const Candidate& member : situation.members) {
+    if (member.cooldown_until && *member.cooldown_until > situation.now)
+      first = std::min(first.value_or(*member.cooldown_until), *member.cooldown_until);
+  }
+  return first;
+}
+
+Refusal nowhere_to_go(const Situation& situation, const Request& request) {
+  const Demand demand = request.urgent ? Demand::at_need : Demand::proven;
+  const Candidate* active = find(situation.members, situation.state.active);
+  const bool active_works =
+      active != nullptr && !unfit(situation.pool, *active, Demand::at_need, situation.now);
+  Refusal refusal;
+  refusal.guard = active_works ? Guard::last_usable_key : Guard::no_candidate;
+  refusal.message = fmt::format(
+      "pool {}: {}: {}", situation.pool.id,
+      active_works ? fmt::format("{} is the last usable key and stays active", active->key)
+                   : std::string("no usable key to switch to"),
+      reasons(situation, demand));
+  refusal.until = first_cooldown_end(situation);
+  const bool still_proving =
+      std::any_of(situation.members.begin(), situation.members.end(),
+                  [](const Candidate& member) { return member.state == model::KeyState::unknown; });
+  // At a start the keys are not proven yet: that is no failure.
+  if (!situation.state.active.empty() || !still_proving)
+    refusal.failure = model::RotationFailure::no_candidate;
+  return refusal;
+}
+
+tl::expected<const Candidate*, Refusal> named_choice(const Situation& situation,
+                                                     const Request& request) {
+  const std::string& to = *request.to;
+  const model::Pool& pool = situation.pool;
+  const Candidate* named = find(situation.members, to);
+  if (named == nullptr) {
+    return tl::unexpected(refuse(
+        Guard::unknown_key,
+        fmt::format("pool {} has no key {}; it has: {}", pool.id, to, fmt::join(pool.keys, ", "))));
+  }
+  if (to == situation.state.active) {
+    return tl::unexpected(refuse(
+        Guard::already_active, fmt::format("pool {}: {} is the active key already", pool.id, to)));
+  }
+  const Demand demand = request.by_person ? Demand::named : Demand::proven;
+  if (const auto reason = unfit(pool, *named, demand, situation.now)) {
+    return tl::unexpected(
+        refuse(Guard::unfit_key, fmt::format("pool {}: {} {}", pool.id, to, *reason)));
+  }
+  return named;
+}
+
+tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const Request& request) {
+  if (request.to)
+    return named_choice(situation, request);
+  const Choices ranked = ranked_choices(situation, request);
+  if (ranked.empty())
+    return tl::unexpected(nowhere_to_go(situation, request));
+  return ranked.front();
+}
+
+}  // namespace
+
+std::string_view to_string(Guard guard) {
+  return kGuardNames[static_cast<std::size_t>(guard)];
+}
+
+tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& request) {
+  if (auto refusal = held_back(situation, request))
+    return tl::unexpected(std::move(*refusal));
+  const auto chosen = choose(situation, request);
+  if (!chosen)
+    return tl::unexpected(chosen.error());
+  Plan result;
+  result.pool = situation.pool.id;
+  result.from = situation.state.active;
+  result.to = (*chosen)->key;
+  result.trigger = request.trigger;
+  result.reason = request.reason;
+  result.actor = request.actor;
+  result.verify_first = !request.urgent || !is_fresh(**chosen, situation.now);
+  if (const model::Rotation* overtaken = running(situation))
+    result.supersedes = overtaken->id;
+  return result;
+}
+
+Request scheduled(const model::Pool& pool) {
+  Request request;
+  request.trigger = model::RotationTrigger::schedule;
+  request.reason = fmt::format("the schedule {} ({}) is due", pool.schedule, pool.timezone);
+  return request;
+}
+
+std::vector<std::string> describe(const Plan& plan, const model::Pool& pool) {
+  std::vector<std::string> steps;
+  if (!plan.supersedes.empty())
+    steps.push_back("close rotation " + plan.supersedes + ", which only waits for its hooks");
+  steps.push_back(plan.verify_first ? "probe " + plan.to + ", and go on only if the answer is ok"
+                                    : "trust " + plan.to + ": its latest evidence is ok and fresh");
+  for (const model::PublishTarget& target : pool.publish) {
+    if (std::holds_alternative<model::PublishFile>(target))
+      steps.push_back("write " + plan.to + " to " + model::describe(target));
+  }
+  steps.push_back(plan.from.empty()
+                      ? "make " + plan.to + " the active key"
+                      : "make " + plan.to + " the active key in place of " + plan.from);
+  for (const model::PublishTarget& target : pool.publish) {
+    if (!std::holds_alternative<model::PublishFile>(target))
+      steps.push_back("call " + model::describe(target));
+  }
+  return steps;
+}
+
+bool refresh_due(const model::Pool& pool, const model::PoolState& state, WallTime now) {
+  return !state.active.empty() &&
+         (now - state.decided_at >= pool.valid_for / 2 || now < state.decided_at);
+}
+
+}  // namespace keyherd::rotation

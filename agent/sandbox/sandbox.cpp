@@ -1,0 +1,217 @@
+#include "sandbox/sandbox.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "base/time_text.hpp"
+#include "net/server.hpp"
+#include "sandbox/scenario.hpp"
+#include "sandbox/world.hpp"
+
+namespace keyherd::sandbox {
+namespace {
+
+using nlohmann::json;
+using std::chrono::nanoseconds;
+
+constexpr std::size_t kMaxBodyBytes = 1U << 20U;
+// Beyond any client's patience.
+constexpr std::chrono::minutes kHang{10};
+
+net::ServerResponse json_response(int status, const json& body) {
+  net::ServerResponse response;
+  response.status = status;
+  response.body = dump_json(body);
+  return response;
+}
+
+net::ServerResponse error_response(int status, std::string_view code, std::string_view message) {
+  return json_response(status, {{"error", {{"code", code}, {"message", message}}}});
+}
+
+net::ServerResponse answer_to(const Status& status) {
+  if (status)
+    return json_response(200, {{"ok", true}});
+  const auto& error = status.error();
+  const int http = error.code == ErrorCode::not_found  ? 404
+                   : error.code == ErrorCode::conflict ? 409
+                                                       : 400;
+  return error_response(http, to_string(error.code), error.message);
+}
+
+std::string_view bearer_token(const net::ServerRequest& request) {
+  constexpr std::string_view kBearer = "bearer ";
+  const std::string_view value = trim(request.header("authorization"));
+  if (!equals_ignore_case(value.substr(0, kBearer.size()), kBearer))
+    return {};
+  return trim(value.substr(kBearer.size()));
+}
+
+// Waits in the front, which costs no worker: wire time, so the real clock.
+net::Answer deliver(Reply reply) {
+  net::ServerResponse response;
+  response.status = reply.status;
+  response.body = std::move(reply.body);
+  response.headers = std::move(reply.headers);
+  const nanoseconds wait = reply.hangs ? nanoseconds(kHang) : reply.delay;
+  if (wait.count() <= 0)
+    return response;
+  net::Park park;
+  park.deadline = std::chrono::steady_clock::now() + wait;
+  park.poll = [] { return std::nullopt; };
+  park.at_deadline = [response = std::move(response)] { return response; };
+  return park;
+}
+
+struct Endpoint {
+  std::string_view method;
+  std::string_view path;
+  CallKind kind;
+  Dialect dialect;
+};
+constexpr std::array<Endpoint, 5> kEndpoints{{
+    {"GET", "/v1/models", CallKind::models, Dialect::openai},
+    {"POST", "/v1/chat/completions", CallKind::chat, Dialect::openai},
+    {"GET", "/models", CallKind::models, Dialect::deepseek},
+    {"GET", "/user/balance", CallKind::balance, Dialect::deepseek},
+    {"POST", "/chat/completions", CallKind::chat, Dialect::deepseek},
+}};
+
+// A member of a control request, "" when it is not there or no string.
+std::string member(const json& object, const char* name) {
+  if (!object.is_object() || !object.contains(name) || !object[name].is_string())
+    return {};
+  return object[name].get<std::string>();
+}
+
+}  // namespace
+
+struct Sandbox::Impl {
+  std::unique_ptr<World> world;
+  const Clock& clock;
+  const SteadyTime begun;
+  std::string address;
+  std::unique_ptr<net::Server> server;  // last: it calls the others until it is gone
+
+  Impl(std::unique_ptr<World> its_world, const Clock& its_clock, std::string its_address)
+      : world(std::move(its_world)),
+        clock(its_clock),
+        begun(its_clock.now().steady),
+        address(std::move(its_address)) {}
+
+  [[nodiscard]] nanoseconds offset() const { return clock.now().steady - begun; }
+
+  void add_face(std::vector<net::Route>& routes, const std::string& face) {
+    const std::string prefix = face.empty() ? "" : "/" + face;
+    for (const Endpoint& endpoint : kEndpoints) {
+      const auto handler = [this, face, &endpoint](const net::ServerRequest& request) {
+        return deliver(world->serve({face, endpoint.kind, endpoint.dialect, endpoint.path,
+                                     bearer_token(request), request.body},
+                                    offset()));
+      };
+      routes.push_back({std::string(endpoint.method), prefix + std::string(endpoint.path),
+                        kMaxBodyBytes, handler});
+    }
+  }
+
+  void add_control(std::vector<net::Route>& routes) {
+    routes.push_back({"GET", "/sandbox/state", 0, [this](const net::ServerRequest&) {
+                        return net::Answer(json_response(200, world->describe(offset())));
+                      }});
+    for (const char* method : {"PUT", "POST"})
+      routes.push_back(
+          {method, "/sandbox/keys/{id}", kMaxBodyBytes, [this](const net::ServerRequest& request) {
+             return net::Answer(answer_to(change_key(request)));
+           }});
+    routes.push_back(
+        {"POST", "/sandbox/keys", kMaxBodyBytes, [this](const net::ServerRequest& request) {
+           return net::Answer(answer_to(add_key(request)));
+         }});
+    routes.push_back(
+        {"POST", "/sandbox/outage", kMaxBodyBytes, [this](const net::ServerRequest& request) {
+           return net::Answer(answer_to(change_outage(request)));
+         }});
+  }
+
+  // {"state":"throttled","for":"30s"}
+  Status change_key(const net::ServerRequest& request) const {
+    KH_ASSIGN(const json body, parse_json(request.body));
+    std::optional<nanoseconds> lasts;
+    if (const std::string text = member(body, "for"); !text.empty()) {
+      KH_ASSIGN(lasts, parse_duration(text));
+    }
+    return world->set_key_state(request.captures.at(0), member(body, "state"), lasts, offset());
+  }
+
+  Status add_key(const net::ServerRequest& request) const {
+    KH_ASSIGN(const json body, parse_json(request.body));
+    KH_ASSIGN(SandboxKey key, read_key(body, "key"));
+    return world->add_key(std::move(key));
+  }
+
+  // {"face":"alpha","mode":"503"}
+  Status change_outage(const net::ServerRequest& request) const {
+    KH_ASSIGN(const json body, parse_json(request.body));
+    const auto mode = outage_from_string(member(body, "mode"));
+    if (!mode)
+      return fail(ErrorCode::invalid, "mode is not one of none, 500, 503, 529, 401, hang");
+    return world->set_outage(member(body, "face"), *mode);
+  }
+};
+
+Result<std::unique_ptr<Sandbox>> Sandbox::start(SandboxOptions options, const Clock& clock) {
+  std::vector<std::string> faces;
+  for (const SandboxFace& face : options.faces)
+    faces.push_back(face.name);
+  if (faces.empty())
+    faces.emplace_back();
+  net::ServerOptions server_options;
+  server_options.address = options.address;
+  server_options.port = options.port;
+  server_options.error_body = error_response;
+
+  const std::string address = options.address;
+  KH_ASSIGN(auto world, World::make(std::move(options)));
+  auto impl = std::make_unique<Impl>(std::move(world), clock, address);
+  std::vector<net::Route> routes;
+  for (const std::string& face : faces)
+    impl->add_face(routes, face);
+  impl->add_control(routes);
+  KH_ASSIGN(impl->server, net::start_server(std::move(server_options), std::move(routes)));
+  return std::unique_ptr<Sandbox>(new Sandbox(std::move(impl)));
+}
+
+Sandbox::Sandbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Sandbox::~Sandbox() = default;
+
+int Sandbox::port() const {
+  return impl_->server->port();
+}
+
+std::string Sandbox::base_url(std::string_view face) const {
+  const bool is_v6 = impl_->address.find(':') != std::string::npos;
+  const std::string host = is_v6 ? "[" + impl_->address + "]" : impl_->address;
+  const std::string path = face.empty() ? "" : "/" + std::string(face);
+  return "http://" + host + ":" + std::to_string(port()) + path;
+}
+
+Status Sandbox::set_key_state(std::string_view id, std::string_view state,
+                              std::optional<nanoseconds> lasts) {
+  return impl_->world->set_key_state(id, state, lasts, impl_->offset());
+}
+
+Status Sandbox::set_outage(std::string_view face, Outage mode) {
+  return impl_->world->set_outage(face, mode);
+}
+
+Status Sandbox::add_key(SandboxKey key) {
+  return impl_->world->add_key(std::move(key));
+}
+
+SandboxCounts Sandbox::counts() const {
+  return impl_->world->counts();
+}
+
+}  // namespace keyherd::sandbox

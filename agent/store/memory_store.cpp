@@ -1,0 +1,259 @@
+#include "store/memory_store.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "store/rules.hpp"
+
+namespace keyherd::store {
+
+namespace {
+
+template <class Entry>
+using HistoryByKey = std::map<std::string, std::vector<Entry>>;  // in the order of insertion
+
+// Newest first by the entries' own time; of equal times the later inserted one first.
+template <class Entry>
+std::vector<Entry> newest(const HistoryByKey<Entry>& history, const std::string& key,
+                          std::size_t limit) {
+  const auto found = history.find(key);
+  if (found == history.end())
+    return {};
+  std::vector<Entry> entries(found->second.rbegin(), found->second.rend());
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.at > b.at; });
+  entries.resize(std::min(entries.size(), limit));
+  return entries;
+}
+
+// The newest of every key, newest first over all; equal times by key.
+template <class Entry>
+std::vector<Entry> newest_of_all(const HistoryByKey<Entry>& history) {
+  std::vector<Entry> entries;
+  for (const auto& [key, of_key] : history) {
+    auto recent = newest(history, key, kRecentPerKey);
+    std::move(recent.begin(), recent.end(), std::back_inserter(entries));
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.at > b.at; });
+  return entries;
+}
+
+template <class Entry>
+void erase_before(HistoryByKey<Entry>& history, WallTime before) {
+  for (auto& [key, entries] : history)
+    std::erase_if(entries, [&](const Entry& entry) { return entry.at < before; });
+}
+
+void add(std::array<std::int64_t, model::kUsageFailureCount>& into,
+         const std::array<std::int64_t, model::kUsageFailureCount>& counts) {
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    into[i] = model::saturating_add(into[i], counts[i]);
+}
+
+// Totals replace what is there; totals of nothing but zeros are not kept.
+template <class Totals>
+void replace(std::map<std::string, Totals>& into, const std::map<std::string, Totals>& totals) {
+  for (const auto& [owner, value] : totals) {
+    if (value == Totals{})
+      into.erase(owner);
+    else
+      into[owner] = value;
+  }
+}
+
+class MemoryStore final : public Store {
+ public:
+  Result<State> load() override;
+  Status commit(const Batch& batch) override;
+  Result<std::vector<model::UsageRow>> usage(const UsageQuery& query) override;
+  Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) override;
+  Result<std::vector<model::Evidence>> evidence(const std::string& key,
+                                                std::size_t limit) override {
+    return newest(evidence_, key, limit);
+  }
+  Result<std::vector<model::StateChange>> changes(const std::string& key,
+                                                  std::size_t limit) override {
+    return newest(changes_, key, limit);
+  }
+  Result<std::vector<model::Rotation>> rotations(const std::string& pool,
+                                                 std::size_t limit) override;
+  Status prune(WallTime usage_before, WallTime minutes_before, WallTime evidence_before) override;
+
+ private:
+  void add_usage(const Batch& batch);
+  void replace_rows(const Batch& batch);
+  [[nodiscard]] std::vector<model::Rotation> newest_rotations() const;
+
+  State state_;  // all but cursors, windows, histories, rotations and fires, which are below
+  std::map<std::tuple<std::string, std::string, std::int64_t>, model::UsageCounts> usage_;
+  std::map<std::pair<std::string, std::int64_t>, model::UsageCounts> minutes_;
+  std::map<std::pair<std::string, std::int64_t>, model::FileCursor> cursors_;
+  std::map<std::pair<std::string, std::string>, model::QuotaWindow> quota_windows_;
+  HistoryByKey<model::Evidence> evidence_;
+  HistoryByKey<model::StateChange> changes_;
+  std::map<std::string, model::Rotation> rotations_;
+  std::map<std::pair<std::string, WallTime>, ScheduleFire> fires_;
+};
+
+Result<State> MemoryStore::load() {
+  State state = state_;
+  for (const auto& [id, cursor] : cursors_)
+    state.cursors.push_back(cursor);
+  for (const auto& [id, window] : quota_windows_)
+    state.quota_windows.push_back(window);
+  state.evidence = newest_of_all(evidence_);
+  state.changes = newest_of_all(changes_);
+  std::size_t position = 0;
+  for (auto& rotation : newest_rotations()) {
+    if (position++ < kRecentRotations || !model::is_final(rotation.state))
+      state.rotations.push_back(std::move(rotation));
+  }
+  for (const auto& [id, fire] : fires_)
+    state.last_fires[id.first] = fire;
+  return state;
+}
+
+Status MemoryStore::commit(const Batch& batch) {
+  std::set<std::pair<std::string, WallTime>> firing;
+  for (const auto& fire : batch.fires) {
+    const std::pair id(fire.schedule, fire.scheduled_at);
+    if (fires_.contains(id) || !firing.insert(id).second)
+      return fail(duplicate_fire(fire));
+  }
+  for (const auto& fire : batch.fires)
+    fires_.emplace(std::pair(fire.schedule, fire.scheduled_at), fire);
+  add_usage(batch);
+  replace_rows(batch);
+  for (const auto& evidence : batch.evidence)
+    evidence_[evidence.key].push_back(evidence);
+  for (const auto& change : batch.changes)
+    changes_[change.key].push_back(change);
+  return {};
+}
+
+void MemoryStore::add_usage(const Batch& batch) {
+  for (const auto& row : batch.usage) {
+    usage_[{row.key, row.model, row.bucket}].add(row.counts);
+    state_.usage_totals[row.key][row.model].add(row.counts);
+  }
+  for (const auto& row : batch.minutes)
+    minutes_[{row.key, row.minute}].add(row.counts);
+  for (const auto& [key, counts] : batch.usage_failures) {
+    if (counts != std::array<std::int64_t, model::kUsageFailureCount>{})
+      add(state_.usage_failures[key], counts);
+  }
+  for (const auto& [key, at] : batch.last_used) {
+    auto& last = state_.last_used.try_emplace(key, at).first->second;
+    last = std::max(last, at);
+  }
+  for (const auto& [source, counts] : batch.source_counts) {
+    if (counts != model::SourceCounts{})
+      state_.source_counts[source].add(counts);
+  }
+}
+
+void MemoryStore::replace_rows(const Batch& batch) {
+  for (const auto& id : batch.dropped_cursors)
+    cursors_.erase(id);
+  for (const auto& cursor : batch.cursors)
+    cursors_[{cursor.source, cursor.id}] = cursor;
+  for (const auto& window : batch.quota_windows)
+    quota_windows_[{window.quota, window.owner}] = window;
+  for (const auto& health : batch.health)
+    state_.health[health.key] = health;
+  replace(state_.probe_totals, batch.probe_totals);
+  for (const auto& pool : batch.pools)
+    state_.pools[pool.pool] = pool;
+  replace(state_.pool_totals, batch.pool_totals);
+  for (const auto& rotation : batch.rotations)
+    rotations_[rotation.id] = rotation;
+  for (const auto& [name, value] : batch.settings)
+    state_.settings[name] = value;
+}
+
+std::vector<model::Rotation> MemoryStore::newest_rotations() const {
+  std::vector<model::Rotation> rotations;
+  for (const auto& [id, rotation] : rotations_)
+    rotations.push_back(rotation);
+  std::sort(rotations.begin(), rotations.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.started_at, a.id) > std::tie(b.started_at, b.id);
+  });
+  return rotations;
+}
+
+bool wants(const UsageQuery& query, const std::string& key) {
+  return query.keys.empty() ||
+         std::find(query.keys.begin(), query.keys.end(), key) != query.keys.end();
+}
+
+Result<std::vector<model::UsageRow>> MemoryStore::usage(const UsageQuery& query) {
+  std::vector<model::UsageRow> rows;
+  for (const auto& [id, counts] : usage_) {
+    const auto& [key, model, bucket] = id;
+    const bool late = query.from && bucket < model::bucket_of(*query.from);
+    const bool early = query.to && model::bucket_start(bucket) >= *query.to;
+    if (!late && !early && wants(query, key))
+      rows.push_back(model::UsageRow{key, model, bucket, counts});
+  }
+  return rows;
+}
+
+Result<std::vector<model::MinuteRow>> MemoryStore::minutes(const UsageQuery& query) {
+  std::vector<model::MinuteRow> rows;
+  for (const auto& [id, counts] : minutes_) {
+    const auto& [key, minute] = id;
+    const bool late = query.from && minute < model::minute_of(*query.from);
+    const bool early = query.to && WallTime(std::chrono::minutes(minute)) >= *query.to;
+    if (!late && !early && wants(query, key))
+      rows.push_back(model::MinuteRow{key, minute, counts});
+  }
+  return rows;
+}
+
+Result<std::vector<model::Rotation>> MemoryStore::rotations(const std::string& pool,
+                                                            std::size_t limit) {
+  auto rotations = newest_rotations();
+  std::erase_if(rotations,
+                [&](const auto& rotation) { return !pool.empty() && rotation.pool != pool; });
+  rotations.resize(std::min(rotations.size(), limit));
+  return rotations;
+}
+
+Status MemoryStore::prune(WallTime usage_before, WallTime minutes_before,
+                          WallTime evidence_before) {
+  std::erase_if(usage_, [&](const auto& row) {
+    return std::get<2>(row.first) < model::bucket_of(usage_before);
+  });
+  std::erase_if(minutes_, [&](const auto& row) {
+    return row.first.second < model::minute_of(minutes_before);
+  });
+  erase_before(evidence_, evidence_before);
+  erase_before(changes_, evidence_before);
+  // The newest fire of each schedule is the memory of what was handled.
+  std::map<std::string, WallTime> newest_fire;
+  for (const auto& [id, fire] : fires_)
+    newest_fire[id.first] = id.second;
+  std::erase_if(fires_, [&](const auto& entry) {
+    const auto& [schedule, at] = entry.first;
+    return at < evidence_before && at < newest_fire[schedule];
+  });
+  std::size_t position = 0;
+  for (const auto& rotation : newest_rotations()) {
+    if (position++ >= kRecentRotations && model::is_final(rotation.state) &&
+        rotation.started_at < evidence_before)
+      rotations_.erase(rotation.id);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<Store> make_memory_store() {
+  return std::make_unique<MemoryStore>();
+}
+
+}  // namespace keyherd::store

@@ -1,0 +1,50 @@
+#pragma once
+
+// Values that do not fit a column as they are: lists as JSON text, enums as their names, and the
+// counts of a usage row. For the SQLite store alone.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/evidence.hpp"
+#include "model/pool.hpp"
+#include "model/usage.hpp"
+#include "store/sqlite_connection.hpp"
+
+namespace keyherd::store {
+
+// Nothing for an empty list: most evidence has none, and NULL costs a byte.
+std::optional<std::string> encode(const std::vector<model::Balance>& balances);
+std::optional<std::string> encode(const std::vector<model::RateLimit>& limits);
+std::string encode(const std::vector<model::RotationStep>& steps);
+
+// corrupt when the text is not what encode() wrote.
+Result<std::vector<model::Balance>> decode_balances(std::string_view text);
+Result<std::vector<model::RateLimit>> decode_rate_limits(std::string_view text);
+Result<std::vector<model::RotationStep>> decode_steps(std::string_view text);
+
+// corrupt, naming the column, when the value is none of the enum's names.
+Error unknown_name(std::string_view column, std::string_view value);
+
+template <class Enum>
+Result<Enum> decode_name(std::optional<Enum> value, std::string_view column,
+                         std::string_view text) {
+  if (!value)
+    return fail(unknown_name(column, text));
+  return *value;
+}
+
+// The eleven counts of a row, as columns `first` and following, in the order of kCountColumns.
+model::UsageCounts read_counts(const Statement& row, int first);
+
+// "INSERT INTO <table> (<identity>, <counts>) … ON CONFLICT (<identity>) DO UPDATE" that adds;
+// either plainly (fast, refused on overflow) or saturating.
+std::string add_counts_sql(std::string_view table, const std::vector<std::string_view>& identity,
+                           bool saturating);
+// "requests, failed, …"
+const std::string& count_columns();
+
+}  // namespace keyherd::store

@@ -1,0 +1,23 @@
+#pragma once
+
+// The Store in one SQLite file: WAL, synchronous FULL, one transaction a batch, interned ids.
+// docs/store-format.md describes the tables.
+
+#include <memory>
+#include <string>
+
+#include "store/store.hpp"
+
+namespace keyherd::store {
+
+struct SqliteOptions {
+  std::string path;
+  bool read_only = false;  // for offline commands; takes no lock
+};
+
+// Opens or creates the file (mode 0600, directory must exist). Errors: conflict when another agent
+// has it open, corrupt when it is damaged or of a newer format (never overwritten), denied when the
+// file or its directory may be written by others, unavailable, no_space.
+Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options);
+
+}  // namespace keyherd::store

@@ -1,0 +1,309 @@
+#include "store/sqlite_writer.hpp"
+
+#include <fmt/format.h>
+
+#include "store/counters.hpp"
+#include "store/rules.hpp"
+#include "store/sqlite_codec.hpp"
+
+namespace keyherd::store {
+
+namespace {
+
+// The two forms of an upsert that adds counts: the plain one, and the saturating one for the row in
+// a billion that the plain one refuses.
+class CountsUpsert {
+ public:
+  CountsUpsert(std::string_view table, const std::vector<std::string_view>& identity)
+      : plain_(add_counts_sql(table, identity, false)),
+        saturating_(add_counts_sql(table, identity, true)) {}
+
+  template <class... Identity>
+  Status add(Connection& connection, const model::UsageCounts& c, Identity... identity) const {
+    const auto bind = [&](Statement& statement) -> Statement& {
+      return statement.bind(identity..., c.requests, c.failed, c.input, c.cached_input,
+                            c.cache_write, c.output, c.reasoning, c.cost, c.unpriced, c.latency_ms,
+                            c.latency_count);
+    };
+    KH_ASSIGN(Statement * plain, connection.prepared(plain_));
+    KH_ASSIGN(const bool done, bind(*plain).run_unless_overflow());
+    if (done)
+      return {};
+    KH_ASSIGN(Statement * saturating, connection.prepared(saturating_));
+    return bind(*saturating).run();
+  }
+
+ private:
+  const std::string plain_;
+  const std::string saturating_;
+};
+
+const CountsUpsert& usage_upsert() {
+  static const CountsUpsert kUpsert("usage", {"series", "bucket"});
+  return kUpsert;
+}
+const CountsUpsert& total_upsert() {
+  static const CountsUpsert kUpsert("usage_total", {"series"});
+  return kUpsert;
+}
+const CountsUpsert& minute_upsert() {
+  static const CountsUpsert kUpsert("minute", {"key", "minute"});
+  return kUpsert;
+}
+
+class Writer {
+ public:
+  Writer(Connection& connection, Names& names) : connection_(connection), names_(names) {}
+
+  Status usage(const std::vector<model::UsageRow>& rows);
+  Status minutes(const std::vector<model::MinuteRow>& rows);
+  Status last_used(const std::map<std::string, WallTime>& times);
+  Status cursors(const std::vector<model::FileCursor>& cursors);
+  Status dropped_cursors(const std::vector<std::pair<std::string, std::int64_t>>& cursors);
+  Status quota_windows(const std::vector<model::QuotaWindow>& windows);
+  Status health(const std::vector<model::KeyHealth>& keys);
+  Status evidence(const std::vector<model::Evidence>& evidence);
+  Status changes(const std::vector<model::StateChange>& changes);
+  Status pools(const std::vector<model::PoolState>& pools);
+  Status rotations(const std::vector<model::Rotation>& rotations);
+  Status fires(const std::vector<ScheduleFire>& fires);
+  Status settings(const std::map<std::string, std::string>& settings);
+
+  // Adds to (or replaces) the named counters of each owner. Zeros are not stored.
+  template <class Counts>
+  Status add_counters(std::string_view family, const std::map<std::string, Counts>& owners) {
+    KH_ASSIGN(Statement * add,
+              connection_.prepared(
+                  "INSERT INTO counter (family, owner, name, value) VALUES (?, ?, ?, ?) "
+                  "ON CONFLICT DO UPDATE SET value = CASE "
+                  "WHEN value > 9223372036854775807 - excluded.value THEN 9223372036854775807 "
+                  "ELSE value + excluded.value END"));
+    for (const auto& [owner, counts] : owners) {
+      KH_ASSIGN(const std::int64_t id, names_.intern(owner));
+      Counts copy = counts;
+      Status status;
+      visit_counters(copy, [&](std::string_view name, std::int64_t& value) {
+        if (status && value != 0)
+          status = add->bind(family, id, name, value).run();
+      });
+      KH_TRY(std::move(status));
+    }
+    return {};
+  }
+
+  template <class Counts>
+  Status replace_counters(std::string_view family, const std::map<std::string, Counts>& owners) {
+    KH_ASSIGN(Statement * clear,
+              connection_.prepared("DELETE FROM counter WHERE family = ? AND owner = ?"));
+    for (const auto& [owner, counts] : owners) {
+      KH_ASSIGN(const std::int64_t id, names_.intern(owner));
+      KH_TRY(clear->bind(family, id).run());
+    }
+    return add_counters(family, owners);
+  }
+
+ private:
+  Connection& connection_;
+  Names& names_;
+};
+
+Status Writer::usage(const std::vector<model::UsageRow>& rows) {
+  for (const auto& row : rows) {
+    KH_ASSIGN(const std::int64_t series, names_.intern_series(row.key, row.model));
+    KH_TRY(usage_upsert().add(connection_, row.counts, series, row.bucket));
+    KH_TRY(total_upsert().add(connection_, row.counts, series));
+  }
+  return {};
+}
+
+Status Writer::minutes(const std::vector<model::MinuteRow>& rows) {
+  for (const auto& row : rows) {
+    KH_ASSIGN(const std::int64_t key, names_.intern(row.key));
+    KH_TRY(minute_upsert().add(connection_, row.counts, key, row.minute));
+  }
+  return {};
+}
+
+Status Writer::last_used(const std::map<std::string, WallTime>& times) {
+  KH_ASSIGN(Statement * upsert,
+            connection_.prepared("INSERT INTO last_used (key, at) VALUES (?, ?) "
+                                 "ON CONFLICT DO UPDATE SET at = max(at, excluded.at)"));
+  for (const auto& [key, at] : times) {
+    KH_ASSIGN(const std::int64_t id, names_.intern(key));
+    KH_TRY(upsert->bind(id, at).run());
+  }
+  return {};
+}
+
+Status Writer::cursors(const std::vector<model::FileCursor>& cursors) {
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO cursor VALUES "
+                                 "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const auto& c : cursors) {
+    KH_ASSIGN(const std::int64_t source, names_.intern(c.source));
+    KH_TRY(replace
+               ->bind(source, c.id, c.path, c.file.device, c.file.inode, c.file.birth_nanos,
+                      c.head_length, c.head_hash, c.offset, c.anchor_length, c.anchor_hash,
+                      c.skipping, c.finished, c.updated_at)
+               .run());
+  }
+  return {};
+}
+
+Status Writer::dropped_cursors(const std::vector<std::pair<std::string, std::int64_t>>& cursors) {
+  KH_ASSIGN(Statement * erase,
+            connection_.prepared("DELETE FROM cursor WHERE source = ? AND id = ?"));
+  for (const auto& [source, id] : cursors) {
+    if (const auto source_id = names_.find(source))
+      KH_TRY(erase->bind(*source_id, id).run());
+  }
+  return {};
+}
+
+Status Writer::quota_windows(const std::vector<model::QuotaWindow>& windows) {
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO quota_window VALUES (?, ?, ?, ?, ?, ?)"));
+  for (const auto& w : windows) {
+    KH_ASSIGN(const std::int64_t quota, names_.intern(w.quota));
+    KH_ASSIGN(const std::int64_t owner, names_.intern(w.owner));
+    KH_TRY(replace->bind(quota, owner, w.start, w.end, w.used, w.level_fired).run());
+  }
+  return {};
+}
+
+Status Writer::health(const std::vector<model::KeyHealth>& keys) {
+  KH_ASSIGN(Statement * replace, connection_.prepared("INSERT OR REPLACE INTO health VALUES "
+                                                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const auto& h : keys) {
+    KH_ASSIGN(const std::int64_t key, names_.intern(h.key));
+    const auto verdict = h.has_verdict ? std::optional(model::to_string(h.verdict)) : std::nullopt;
+    KH_TRY(replace
+               ->bind(key, model::to_string(h.state), verdict, h.since, h.why, h.cooldown_until,
+                      h.consecutive_failures, h.consecutive_successes, h.auth_strikes, h.paused,
+                      h.last_probe_at, h.last_success_at)
+               .run());
+  }
+  return {};
+}
+
+Status Writer::evidence(const std::vector<model::Evidence>& evidence) {
+  KH_ASSIGN(Statement * insert,
+            connection_.prepared("INSERT INTO evidence VALUES "
+                                 "(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const auto& e : evidence) {
+    KH_ASSIGN(const std::int64_t key, names_.intern(e.key));
+    const auto probe = e.probe ? std::optional(model::to_string(*e.probe)) : std::nullopt;
+    const auto balances = encode(e.balances);
+    const auto rate_limits = encode(e.rate_limits);
+    KH_TRY(insert
+               ->bind(key, e.at, model::to_string(e.source), model::to_string(e.verdict), e.count,
+                      e.message, e.retry_at, probe, e.http_status, e.latency.count(),
+                      e.input_tokens, e.output_tokens, e.cost, balances, rate_limits)
+               .run());
+  }
+  return {};
+}
+
+Status Writer::changes(const std::vector<model::StateChange>& changes) {
+  KH_ASSIGN(Statement * insert,
+            connection_.prepared("INSERT INTO change VALUES (NULL, ?, ?, ?, ?, ?, ?)"));
+  for (const auto& c : changes) {
+    KH_ASSIGN(const std::int64_t key, names_.intern(c.key));
+    KH_TRY(insert
+               ->bind(key, c.at, model::to_string(c.from), model::to_string(c.to),
+                      model::to_string(c.verdict), c.why)
+               .run());
+  }
+  return {};
+}
+
+Status Writer::pools(const std::vector<model::PoolState>& pools) {
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO pool VALUES (?, ?, ?, ?, ?, ?)"));
+  for (const auto& p : pools) {
+    KH_ASSIGN(const std::int64_t pool, names_.intern(p.pool));
+    KH_TRY(replace->bind(pool, p.active, p.generation, p.decided_at, p.switched_at, p.last_rotation)
+               .run());
+  }
+  return {};
+}
+
+Status Writer::rotations(const std::vector<model::Rotation>& rotations) {
+  KH_ASSIGN(Statement * replace, connection_.prepared("INSERT OR REPLACE INTO rotation VALUES "
+                                                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const auto& r : rotations) {
+    const std::string steps = encode(r.steps);
+    KH_TRY(replace
+               ->bind(r.id, r.pool, r.from, r.to, r.generation, model::to_string(r.trigger),
+                      model::to_string(r.state), model::is_final(r.state), r.reason, r.actor, steps,
+                      r.started_at, r.updated_at)
+               .run());
+  }
+  return {};
+}
+
+Status Writer::fires(const std::vector<ScheduleFire>& fires) {
+  KH_ASSIGN(Statement * insert, connection_.prepared("INSERT INTO fire VALUES (?, ?, ?, ?)"));
+  for (const auto& f : fires) {
+    KH_ASSIGN(const std::int64_t schedule, names_.intern(f.schedule));
+    Status status = insert->bind(schedule, f.scheduled_at, f.handled_at, f.outcome).run();
+    if (!status && status.error().code == ErrorCode::conflict)
+      return fail(duplicate_fire(f));
+    KH_TRY(std::move(status));
+  }
+  return {};
+}
+
+Status Writer::settings(const std::map<std::string, std::string>& settings) {
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO setting VALUES (?, ?)"));
+  for (const auto& [name, value] : settings)
+    KH_TRY(replace->bind(name, value).run());
+  return {};
+}
+
+}  // namespace
+
+Status write_batch(Connection& connection, Names& names, const Batch& batch) {
+  Writer writer(connection, names);
+  KH_TRY(writer.fires(batch.fires));
+  KH_TRY(writer.usage(batch.usage));
+  KH_TRY(writer.minutes(batch.minutes));
+  KH_TRY(writer.add_counters("usage_failure", batch.usage_failures));
+  KH_TRY(writer.last_used(batch.last_used));
+  KH_TRY(writer.add_counters("source", batch.source_counts));
+  KH_TRY(writer.dropped_cursors(batch.dropped_cursors));
+  KH_TRY(writer.cursors(batch.cursors));
+  KH_TRY(writer.quota_windows(batch.quota_windows));
+  KH_TRY(writer.health(batch.health));
+  KH_TRY(writer.replace_counters("probe", batch.probe_totals));
+  KH_TRY(writer.evidence(batch.evidence));
+  KH_TRY(writer.changes(batch.changes));
+  KH_TRY(writer.pools(batch.pools));
+  KH_TRY(writer.replace_counters("pool", batch.pool_totals));
+  KH_TRY(writer.rotations(batch.rotations));
+  return writer.settings(batch.settings);
+}
+
+Status prune_history(Connection& connection, WallTime usage_before, WallTime minutes_before,
+                     WallTime evidence_before) {
+  const auto erase = [&](std::string_view sql, const auto&... values) -> Status {
+    KH_ASSIGN(Statement * statement, connection.prepared(sql));
+    return statement->bind(values...).run();
+  };
+  KH_TRY(erase("DELETE FROM usage WHERE bucket < ?", model::bucket_of(usage_before)));
+  KH_TRY(erase("DELETE FROM minute WHERE minute < ?", model::minute_of(minutes_before)));
+  KH_TRY(erase("DELETE FROM evidence WHERE at < ?", evidence_before));
+  KH_TRY(erase("DELETE FROM change WHERE at < ?", evidence_before));
+  // The newest fire of each schedule is the memory of what was handled.
+  KH_TRY(
+      erase("DELETE FROM fire WHERE scheduled_at < ? AND scheduled_at < "
+            "(SELECT max(scheduled_at) FROM fire AS newest WHERE newest.schedule = fire.schedule)",
+            evidence_before));
+  return erase(
+      "DELETE FROM rotation WHERE final = 1 AND started_at < ? AND id NOT IN "
+      "(SELECT id FROM rotation ORDER BY started_at DESC, id DESC LIMIT ?)",
+      evidence_before, kRecentRotations);
+}
+
+}  // namespace keyherd::store

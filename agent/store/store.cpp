@@ -1,0 +1,22 @@
+#include "store/store.hpp"
+
+#include "base/time_text.hpp"
+#include "store/rules.hpp"
+
+namespace keyherd::store {
+
+bool Batch::empty() const {
+  return usage.empty() && minutes.empty() && usage_failures.empty() && last_used.empty() &&
+         source_counts.empty() && cursors.empty() && dropped_cursors.empty() &&
+         quota_windows.empty() && health.empty() && probe_totals.empty() && evidence.empty() &&
+         changes.empty() && pools.empty() && pool_totals.empty() && rotations.empty() &&
+         fires.empty() && settings.empty();
+}
+
+Error duplicate_fire(const ScheduleFire& fire) {
+  return Error{ErrorCode::conflict, "committing the firing of schedule " + fire.schedule + " at " +
+                                        format_rfc3339(fire.scheduled_at) +
+                                        ": it was handled already"};
+}
+
+}  // namespace keyherd::store

@@ -1,0 +1,117 @@
+#pragma once
+
+// What must survive: one contract, implemented by SQLite (sqlite_store.hpp) and by memory for tests
+// (memory_store.hpp). A Batch is committed whole or not at all. One owner at a time: calls are not
+// synchronised, the store writer thread makes them; a second process on the same file is refused.
+//
+// Errors of commit: unavailable (locked; try again), no_space (disk full; try again), corrupt (give
+// up and tell a person), internal. After any error nothing of the batch is in the store.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/health.hpp"
+#include "model/pool.hpp"
+#include "model/quota.hpp"
+#include "model/snapshot.hpp"
+#include "model/usage.hpp"
+
+namespace keyherd::store {
+
+struct ScheduleFire {
+  std::string schedule;   // pool id
+  WallTime scheduled_at;  // the fire's identity together with the schedule
+  WallTime handled_at;
+  std::string outcome;  // "started", "missed", "skipped"
+};
+
+struct PoolTotals {
+  std::array<std::int64_t, model::kRotationTriggerCount> rotations{};
+  std::array<std::int64_t, model::kRotationFailureCount> failures{};
+  std::int64_t schedule_runs = 0;
+  std::int64_t schedule_failures = 0;
+  std::int64_t schedule_missed = 0;
+  friend bool operator==(const PoolTotals&, const PoolTotals&) = default;
+};
+
+// Everything that changes together. Usage rows, minutes, failures and source counts are added to
+// what is there; all other rows replace the row of the same identity.
+struct Batch {
+  std::vector<model::UsageRow> usage;     // (key, model, bucket) += and totals +=
+  std::vector<model::MinuteRow> minutes;  // (key, minute) +=
+  std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>>
+      usage_failures;                                        // key +=
+  std::map<std::string, WallTime> last_used;                 // key: max
+  std::map<std::string, model::SourceCounts> source_counts;  // source +=
+  std::vector<model::FileCursor> cursors;                    // (source, id)
+  std::vector<std::pair<std::string, std::int64_t>> dropped_cursors;
+  std::vector<model::QuotaWindow> quota_windows;           // (quota, owner)
+  std::vector<model::KeyHealth> health;                    // key
+  std::map<std::string, model::ProbeTotals> probe_totals;  // key
+  std::vector<model::Evidence> evidence;                   // appended to the history
+  std::vector<model::StateChange> changes;                 // appended to the history
+  std::vector<model::PoolState> pools;                     // pool
+  std::map<std::string, PoolTotals> pool_totals;           // pool
+  std::vector<model::Rotation> rotations;                  // rotation id
+  // (schedule, scheduled_at): inserting one that exists is a conflict and fails the batch.
+  std::vector<ScheduleFire> fires;
+  std::map<std::string, std::string> settings;  // small named facts
+
+  [[nodiscard]] bool empty() const;
+};
+
+// What a start needs. Histories are bounded: the newest `kRecentPerKey` evidences and changes a
+// key, the newest 200 rotations, and all that are not final.
+struct State {
+  std::map<std::string, std::map<std::string, model::UsageCounts>> usage_totals;  // key → model
+  std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>> usage_failures;
+  std::map<std::string, WallTime> last_used;
+  std::map<std::string, model::SourceCounts> source_counts;
+  std::vector<model::FileCursor> cursors;
+  std::vector<model::QuotaWindow> quota_windows;
+  std::map<std::string, model::KeyHealth> health;
+  std::map<std::string, model::ProbeTotals> probe_totals;
+  std::vector<model::Evidence> evidence;    // newest first
+  std::vector<model::StateChange> changes;  // newest first
+  std::map<std::string, model::PoolState> pools;
+  std::map<std::string, PoolTotals> pool_totals;
+  std::vector<model::Rotation> rotations;          // newest first
+  std::map<std::string, ScheduleFire> last_fires;  // newest by schedule
+  std::map<std::string, std::string> settings;
+};
+inline constexpr std::size_t kRecentPerKey = 20;
+
+struct UsageQuery {
+  std::optional<WallTime> from;   // whole buckets
+  std::optional<WallTime> to;     // exclusive
+  std::vector<std::string> keys;  // empty: all
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Result<State> load() = 0;
+  virtual Status commit(const Batch& batch) = 0;
+  // History by (key, model, bucket), in that order.
+  virtual Result<std::vector<model::UsageRow>> usage(const UsageQuery& query) = 0;
+  // History by (key, minute), in that order.
+  virtual Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) = 0;
+  // Newest first, at most `limit`; for one key.
+  virtual Result<std::vector<model::Evidence>> evidence(const std::string& key,
+                                                        std::size_t limit) = 0;
+  virtual Result<std::vector<model::StateChange>> changes(const std::string& key,
+                                                          std::size_t limit) = 0;
+  // Newest first; of one pool, or of all when empty.
+  virtual Result<std::vector<model::Rotation>> rotations(const std::string& pool,
+                                                         std::size_t limit) = 0;
+  // Deletes history that ended before the given times; totals stay.
+  virtual Status prune(WallTime usage_before, WallTime minutes_before,
+                       WallTime evidence_before) = 0;
+};
+
+}  // namespace keyherd::store

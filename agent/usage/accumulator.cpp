@@ -1,0 +1,159 @@
+#include "usage/accumulator.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/time_text.hpp"
+#include "usage/hash.hpp"
+
+namespace keyherd::usage {
+
+namespace {
+
+constexpr std::int64_t kBucketNanos = std::chrono::nanoseconds(model::kBucketWidth).count();
+constexpr std::int64_t kMinuteNanos = std::chrono::nanoseconds(std::chrono::minutes(1)).count();
+constexpr std::chrono::minutes kMaxAhead{5};
+constexpr std::uint64_t kTokensPerPrice = 1'000'000;
+
+void sum(std::int64_t& total, std::int64_t value) { total = model::saturating_add(total, value); }
+
+void add_line(model::UsageCounts& counts, const Record& record, bool failed, model::NanoUsd cost,
+              bool unpriced) {
+  ++counts.requests;
+  counts.failed += failed ? 1 : 0;
+  sum(counts.input, record.input);
+  sum(counts.cached_input, record.cached_input);
+  sum(counts.cache_write, record.cache_write);
+  sum(counts.output, record.output);
+  sum(counts.reasoning, record.reasoning);
+  sum(counts.cost, cost);
+  counts.unpriced += unpriced ? 1 : 0;
+  if (record.latency_ms >= 0) {
+    sum(counts.latency_ms, record.latency_ms);
+    ++counts.latency_count;
+  }
+}
+
+Uint128 product(std::int64_t tokens, model::NanoUsd price) {
+  return static_cast<Uint128>(tokens) * static_cast<std::uint64_t>(std::max<model::NanoUsd>(price, 0));
+}
+
+}  // namespace
+
+model::NanoUsd price_of(const Record& record, const model::Price& price) {
+  const Uint128 aside = static_cast<Uint128>(record.cached_input) +
+                        static_cast<std::uint64_t>(record.cache_write);
+  const auto input = static_cast<Uint128>(record.input);
+  const std::int64_t fresh =
+      input > aside ? static_cast<std::int64_t>(input - aside) : std::int64_t{0};
+  const Uint128 total = product(fresh, price.input) +
+                        product(record.cached_input, price.cached_input) +
+                        product(record.cache_write, price.cache_write) +
+                        product(record.output, price.output) + kTokensPerPrice / 2;
+  if (total >> 63U == 0)  // nearly always, and many times faster to divide
+    return static_cast<model::NanoUsd>(static_cast<std::uint64_t>(total) / kTokensPerPrice);
+  const Uint128 nanos = total / kTokensPerPrice;
+  constexpr auto kMax = std::numeric_limits<model::NanoUsd>::max();
+  return nanos > static_cast<Uint128>(kMax) ? kMax : static_cast<model::NanoUsd>(nanos);
+}
+
+void Accumulator::set_now(WallTime now) {
+  now_ = to_unix_nanos(now);
+  latest_believed_ = to_unix_nanos(now + kMaxAhead);
+}
+
+void Accumulator::add(const Record& record, std::uint64_t offset) {
+  const std::uint32_t key = names_.key(record.key);
+  if (key == NameTable::kNone)
+    return reject(model::RejectReason::unknown_key, std::nullopt, offset);
+  std::int64_t at = record.at;
+  if (at > latest_believed_) {
+    at = now_;
+    ++counts_.future;
+  }
+  const std::uint32_t model = names_.model(record.model);
+  if (model == Names::kOtherModel && record.model != Names::kOther)
+    ++counts_.models_folded;
+  auto [cell, is_new] = usage_.at(key, model, at / kBucketNanos);
+  if (is_new)
+    cell.price = names_.price(key, model);
+  const bool failed = record.status >= 400 || record.status == 0;
+  const bool has_tokens = (record.input | record.output) != 0;
+  model::NanoUsd cost = record.cost;
+  if (cost < 0)
+    cost = cell.price != nullptr ? price_of(record, *cell.price) : 0;
+  const bool unpriced = !failed && has_tokens && record.cost < 0 && cell.price == nullptr;
+  add_line(cell.counts, record, failed, cost, unpriced);
+  if (names_.per_minute(key))
+    add_line(minutes_.at(key, 0, at / kMinuteNanos).first, record, failed, cost, unpriced);
+  note(failed ? failures_.at(key, 0, record.status).first : successes_.at(key, 0, 0).first, at);
+  ++counts_.records;
+  last_at_ = std::max(last_at_, at);
+}
+
+void Accumulator::reject(model::RejectReason reason, std::optional<Field> field,
+                         std::uint64_t offset) {
+  ++counts_.rejected[static_cast<std::size_t>(reason)];
+  if (samples_.size() >= kMaxSamples)
+    return;
+  std::string sample(model::to_string(reason));
+  if (field)
+    sample.append(": ").append(to_string(*field));
+  sample.append(" at byte ").append(std::to_string(offset));
+  if (path_ != nullptr)
+    sample.append(" of ").append(*path_);
+  samples_.push_back(std::move(sample));
+}
+
+std::optional<WallTime> Accumulator::last_record_at() const {
+  if (last_at_ < 0)
+    return std::nullopt;
+  return from_unix_nanos(last_at_);
+}
+
+bool Accumulator::empty() const { return counts_ == model::SourceCounts{} && samples_.empty(); }
+
+void Accumulator::take_rows(model::Tally& tally) const {
+  tally.usage.reserve(usage_.cells().size());
+  for (const auto& cell : usage_.cells())
+    tally.usage.push_back(
+        {names_.key_id(cell.a), names_.model_name(cell.b), cell.c, cell.sum.counts});
+  std::sort(tally.usage.begin(), tally.usage.end(), [](const auto& x, const auto& y) {
+    return std::tie(x.key, x.model, x.bucket) < std::tie(y.key, y.model, y.bucket);
+  });
+  tally.minutes.reserve(minutes_.cells().size());
+  for (const auto& cell : minutes_.cells())
+    tally.minutes.push_back({names_.key_id(cell.a), cell.c, cell.sum});
+  std::sort(tally.minutes.begin(), tally.minutes.end(), [](const auto& x, const auto& y) {
+    return std::tie(x.key, x.minute) < std::tie(y.key, y.minute);
+  });
+}
+
+void Accumulator::take_evidence(model::Tally& tally) const {
+  for (const auto& cell : failures_.cells())
+    tally.failures.push_back({names_.key_id(cell.a), static_cast<int>(cell.c), cell.sum.count,
+                              from_unix_nanos(cell.sum.at)});
+  std::sort(tally.failures.begin(), tally.failures.end(), [](const auto& x, const auto& y) {
+    return std::tie(x.key, x.http_status) < std::tie(y.key, y.http_status);
+  });
+  for (const auto& cell : successes_.cells())
+    tally.successes.push_back(
+        {names_.key_id(cell.a), cell.sum.count, from_unix_nanos(cell.sum.at)});
+  std::sort(tally.successes.begin(), tally.successes.end(),
+            [](const auto& x, const auto& y) { return x.key < y.key; });
+}
+
+void Accumulator::take(model::Tally& tally) {
+  take_rows(tally);
+  take_evidence(tally);
+  tally.counts = counts_;
+  tally.samples = std::move(samples_);
+  counts_ = {};
+  usage_.clear();
+  minutes_.clear();
+  failures_.clear();
+  successes_.clear();
+  samples_.clear();
+}
+
+}  // namespace keyherd::usage

@@ -1,0 +1,92 @@
+#pragma once
+
+// Sums lines until the batch is taken. What a line says is attributed and priced here; of rejected
+// lines only reason, field and place are kept, never a value.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/usage.hpp"
+#include "usage/format.hpp"
+#include "usage/names.hpp"
+#include "usage/sum_table.hpp"
+
+namespace keyherd::usage {
+
+// One line. The views point into the line.
+struct Record {
+  std::int64_t at = 0;  // nanoseconds since the epoch
+  std::string_view key;
+  std::string_view model;
+  std::int64_t input = 0;
+  std::int64_t output = 0;
+  std::int64_t cached_input = 0;
+  std::int64_t cache_write = 0;
+  std::int64_t reasoning = 0;
+  std::int64_t status = 200;
+  std::int64_t latency_ms = -1;  // -1: not said
+  model::NanoUsd cost = -1;      // -1: not said
+};
+
+// In nano-USD, rounded half up; saturates. Cached and written tokens are part of input; more of them
+// than input cost as they are, and nothing is taken off.
+model::NanoUsd price_of(const Record& record, const model::Price& price);
+
+class Accumulator {
+ public:
+  static constexpr std::size_t kMaxSamples = 5;
+
+  // `names` outlives the Accumulator.
+  explicit Accumulator(Names& names) : names_(names) {}
+
+  // Lines that claim to be from more than five minutes after `now` are accounted at `now`.
+  void set_now(WallTime now);
+  // The file that the next lines come from, for samples. Outlives the lines.
+  void set_file(const std::string& path) { path_ = &path; }
+
+  void add(const Record& record, std::uint64_t offset);
+  void reject(model::RejectReason reason, std::optional<Field> field, std::uint64_t offset);
+  // What the reader itself has to say.
+  model::SourceCounts& counts() { return counts_; }
+
+  // The latest time of a line so far, over all batches.
+  [[nodiscard]] std::optional<WallTime> last_record_at() const;
+  [[nodiscard]] bool empty() const;
+  // Moves the sums into the tally (rows sorted by key, model, bucket) and starts anew.
+  void take(model::Tally& tally);
+
+ private:
+  struct Priced {
+    const model::Price* price = nullptr;
+    model::UsageCounts counts;
+  };
+  struct Last {
+    std::int64_t count = 0;
+    std::int64_t at = 0;
+  };
+  static void note(Last& last, std::int64_t at) {
+    ++last.count;
+    if (at > last.at)
+      last.at = at;
+  }
+  void take_rows(model::Tally& tally) const;
+  void take_evidence(model::Tally& tally) const;
+
+  Names& names_;
+  const std::string* path_ = nullptr;
+  std::int64_t now_ = 0;
+  std::int64_t latest_believed_ = 0;
+  std::int64_t last_at_ = -1;
+  model::SourceCounts counts_;
+  SumTable<Priced> usage_;               // key, model, bucket
+  SumTable<model::UsageCounts> minutes_;  // key, –, minute
+  SumTable<Last> failures_;              // key, –, status
+  SumTable<Last> successes_;             // key
+  std::vector<std::string> samples_;
+};
+
+}  // namespace keyherd::usage

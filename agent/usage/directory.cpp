@@ -1,0 +1,110 @@
+#include "usage/directory.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace keyherd::usage {
+
+namespace {
+
+bool is_compressed(std::string_view name) {
+  constexpr std::string_view kEndings[] = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"};
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+void add_match(std::vector<Match>& files, const std::string& path, const FileStat& stat) {
+  const auto same = std::find_if(files.begin(), files.end(),
+                                 [&](const Match& each) { return each.stat.id == stat.id; });
+  if (same != files.end())
+    same->paths.push_back(path);
+  else
+    files.push_back(Match{stat, {path}});
+}
+
+void sort_by_age(std::vector<Match>& files) {
+  std::sort(files.begin(), files.end(), [](const Match& a, const Match& b) {
+    return std::tie(a.stat.modified, a.paths.front()) < std::tie(b.stat.modified, b.paths.front());
+  });
+}
+
+}  // namespace
+
+bool is_pattern(std::string_view path) {
+  return path.find_first_of("*?[") != std::string_view::npos;
+}
+
+std::string escape_pattern(std::string_view path) {
+  std::string pattern;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[' || c == ']' || c == '\\')
+      pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+std::string fixed_directory(std::string_view path) {
+  const std::size_t wild = path.find_first_of("*?[");
+  return directory_of(path.substr(0, wild));
+}
+
+Listing list_files(const FileSystem& files, const std::string& path) {
+  Listing listing;
+  std::vector<std::string> names{path};
+  if (is_pattern(path)) {
+    auto found = files.glob(path);
+    if (!found) {
+      listing.unsure.push_back(path);
+      listing.problem = found.error().message;
+      return listing;
+    }
+    names = std::move(*found);
+    if (names.empty())
+      listing.problem = "no file matches " + path;
+  }
+  for (const std::string& name : names) {
+    const auto stat = files.stat(name);
+    if (!stat) {
+      if (stat.error().code != ErrorCode::not_found)
+        listing.unsure.push_back(name);
+      if (listing.problem.empty() && (names.size() == 1 || !listing.unsure.empty()))
+        listing.problem = stat.error().message;
+    } else if (stat->type == FileType::regular) {
+      add_match(listing.files, name, *stat);
+    } else if (!is_pattern(path)) {
+      listing.problem = name + " is not a regular file";
+    }
+  }
+  sort_by_age(listing.files);
+  return listing;
+}
+
+std::vector<Match> list_siblings(const FileSystem& files, const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::size_t name_begin = slash == std::string::npos ? 0 : slash + 1;
+  const std::size_t dot = path.rfind('.');
+  const bool has_extension = dot != std::string::npos && dot > name_begin;
+  std::vector<Match> siblings;
+  const auto names = files.glob(escape_pattern(path.substr(0, has_extension ? dot : path.size())) + "*");
+  if (!names)
+    return siblings;
+  for (const std::string& name : *names) {
+    if (is_compressed(name))
+      continue;
+    if (const auto stat = files.stat(name); stat && stat->type == FileType::regular)
+      add_match(siblings, name, *stat);
+  }
+  sort_by_age(siblings);
+  return siblings;
+}
+
+bool is_rotated_name(std::string_view name, std::string_view path) {
+  if (!name.starts_with(path) || name.size() < path.size() + 2)
+    return false;
+  const char separator = name[path.size()];
+  const char digit = name[path.size() + 1];
+  return (separator == '.' || separator == '-') && digit >= '0' && digit <= '9';
+}
+
+}  // namespace keyherd::usage

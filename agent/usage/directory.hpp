@@ -1,0 +1,41 @@
+#pragma once
+
+// Which files a configured path means, and where rotation may have put one that left its name.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/result.hpp"
+
+namespace keyherd::usage {
+
+// One regular file, under every matching name that leads to it (hard links, symbolic links).
+struct Match {
+  FileStat stat;
+  std::vector<std::string> paths;  // never empty
+};
+
+struct Listing {
+  std::vector<Match> files;  // oldest change first, then by name
+  std::vector<std::string> unsure;  // names that could not be examined: what they lead to is unknown
+  std::string problem;              // of the first of them, or why there is nothing at all
+};
+
+[[nodiscard]] bool is_pattern(std::string_view path);
+// A name as a pattern that matches it alone.
+std::string escape_pattern(std::string_view path);
+// The directory in which new matches appear; of a pattern, as far as it is no pattern itself.
+std::string fixed_directory(std::string_view path);
+
+// What the configured path means now. What matches a pattern and is no regular file is passed over.
+Listing list_files(const FileSystem& files, const std::string& path);
+
+// Regular, uncompressed files beside `path` whose names begin like it: "usage.jsonl" may have become
+// "usage.jsonl.1" or "usage-20260501.jsonl". Unsorted names that cannot be examined are left out.
+std::vector<Match> list_siblings(const FileSystem& files, const std::string& path);
+// Whether `name` is what rotation makes of `path`: path.N or path-DATE.
+[[nodiscard]] bool is_rotated_name(std::string_view name, std::string_view path);
+
+}  // namespace keyherd::usage

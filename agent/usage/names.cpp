@@ -1,0 +1,182 @@
+#include "usage/names.hpp"
+
+#include <algorithm>
+
+#include "usage/hash.hpp"
+
+namespace keyherd::usage {
+
+namespace {
+
+constexpr std::size_t kMaxModelName = 128;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A label shows the name: valid UTF-8 it is (the parser checked), control characters it must not hold.
+bool fits_a_label(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxModelName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte >= 0x20 && byte != 0x7F;
+         });
+}
+
+bool matches(std::string_view text, std::string_view pattern) {
+  return text.size() == pattern.size() &&
+         std::equal(text.begin(), text.end(), pattern.begin(),
+                    [](char c, char p) { return p == '9' ? is_digit(c) : c == p; });
+}
+
+std::string_view without_date(std::string_view model) {
+  for (const std::string_view pattern : {"-9999-99-99", "-99999999"}) {
+    if (model.size() > pattern.size() && matches(model.substr(model.size() - pattern.size()), pattern))
+      return model.substr(0, model.size() - pattern.size());
+  }
+  return model;
+}
+
+const model::Price* find_price(const std::map<std::string, model::Price>& prices,
+                               const std::string& model) {
+  auto found = prices.find(model);
+  if (found == prices.end())
+    found = prices.find(std::string(without_date(model)));
+  return found == prices.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+std::uint32_t NameTable::find(std::string_view name) const {
+  const std::uint64_t hash = hash64(name);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.index == kNone)
+      return kNone;
+    if (slot.hash == hash && std::string_view(slot.text, slot.length) == name)
+      return slot.index;
+  }
+}
+
+std::uint32_t NameTable::insert(std::string_view name) {
+  if (const std::uint32_t known = find(name); known != kNone)
+    return known;
+  if ((names_.size() + 1) * 2 > slots_.size())
+    grow();
+  const std::uint64_t hash = hash64(name);
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  while (slots_[at].index != kNone)
+    at = (at + 1) & mask;
+  slots_[at] = Slot{hash, keep(name), static_cast<std::uint32_t>(name.size()), size()};
+  names_.emplace_back(name);
+  return slots_[at].index;
+}
+
+const char* NameTable::keep(std::string_view name) {
+  if (name.size() > page_left_) {
+    page_left_ = std::max(kPageBytes, name.size());
+    pages_.push_back(std::make_unique<char[]>(page_left_));
+    page_end_ = pages_.back().get() + page_left_;
+  }
+  char* at = page_end_ - page_left_;
+  name.copy(at, name.size());
+  page_left_ -= name.size();
+  return at;
+}
+
+void NameTable::grow() {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  const std::size_t mask = slots_.size() - 1;
+  for (const Slot& slot : old) {
+    if (slot.index == kNone)
+      continue;
+    std::size_t at = slot.hash & mask;
+    while (slots_[at].index != kNone)
+      at = (at + 1) & mask;
+    slots_[at] = slot;
+  }
+}
+
+void Names::set_context(std::shared_ptr<const model::UsageContext> context) {
+  context_ = std::move(context);
+  log_names_ = NameTable();
+  key_of_name_.clear();
+  keys_.clear();
+  providers_.assign(1, nullptr);
+  NameTable ids;
+  NameTable providers;
+  providers.insert("");  // kNoProvider
+  for (const auto& [log_name, entry] : context_->keys)
+    add_key(log_name, entry, ids, providers);
+  prices_.assign(providers_.size(), {});
+  for (std::uint32_t model = 0; model < models_.size(); ++model)
+    price_model(model);
+}
+
+void Names::add_key(const std::string& log_name, const model::UsageContext::KeyEntry& entry,
+                    NameTable& ids, NameTable& providers) {
+  const std::uint32_t key = ids.insert(entry.id);
+  if (key == keys_.size()) {
+    const std::uint32_t provider = providers.insert(entry.provider);
+    if (provider == providers_.size()) {
+      const auto prices = context_->prices.find(entry.provider);
+      providers_.push_back(prices == context_->prices.end() ? nullptr : &prices->second);
+    }
+    keys_.push_back(KeyInfo{entry.id, provider, entry.per_minute});
+  }
+  log_names_.insert(log_name);
+  key_of_name_.push_back(key);
+}
+
+std::uint32_t Names::key(std::string_view log_name) {
+  std::uint32_t name = log_names_.find(log_name);
+  if (name == NameTable::kNone) {
+    if (unknown_ == UnknownKeys::reject)
+      return NameTable::kNone;
+    name = log_names_.insert(log_name);
+    key_of_name_.push_back(static_cast<std::uint32_t>(keys_.size()));
+    keys_.push_back(KeyInfo{std::string(log_name), kNoProvider, false});
+  }
+  return key_of_name_[name];
+}
+
+std::uint32_t Names::model(std::string_view name) {
+  if (const std::uint32_t known = models_.find(name); known != NameTable::kNone)
+    return known;
+  if (!fits_a_label(name))
+    return kOtherModel;
+  const bool priced = is_priced(std::string(name));
+  if (!priced && context_ && unpriced_models_ >= context_->max_models)
+    return kOtherModel;
+  unpriced_models_ += priced ? 0 : 1;
+  return admit(name);
+}
+
+std::uint32_t Names::admit(std::string_view model) {
+  const std::uint32_t index = models_.insert(model);
+  price_model(index);
+  return index;
+}
+
+bool Names::is_priced(const std::string& model) const {
+  return std::any_of(providers_.begin(), providers_.end(), [&](const auto* prices) {
+    return prices != nullptr && prices->contains(model);
+  });
+}
+
+void Names::price_model(std::uint32_t model) {
+  for (std::size_t provider = 0; provider < prices_.size(); ++provider) {
+    auto& of_model = prices_[provider];
+    of_model.resize(std::max<std::size_t>(of_model.size(), model + 1U), nullptr);
+    if (model != kOtherModel && providers_[provider] != nullptr)
+      of_model[model] = find_price(*providers_[provider], models_.name(model));
+  }
+}
+
+const model::Price* Names::price(std::uint32_t key, std::uint32_t model) const {
+  const std::uint32_t provider = keys_[key].provider;
+  return provider < prices_.size() ? prices_[provider][model] : nullptr;
+}
+
+}  // namespace keyherd::usage

@@ -1,0 +1,100 @@
+#pragma once
+
+// Names become small numbers once, so that a line costs hash look-ups and no allocation. Also where a
+// name is attributed: which key a log means, which models are told apart, what a token costs.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/usage.hpp"
+
+namespace keyherd::usage {
+
+// Strings to indices 0, 1, 2, …; never forgets.
+class NameTable {
+ public:
+  static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
+
+  NameTable() : slots_(kFirstCapacity) {}
+  NameTable(NameTable&&) = default;
+  NameTable& operator=(NameTable&&) = default;
+  [[nodiscard]] std::uint32_t find(std::string_view name) const;
+  // The index of the name, new or not.
+  std::uint32_t insert(std::string_view name);
+  [[nodiscard]] const std::string& name(std::uint32_t index) const { return names_[index]; }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(names_.size()); }
+
+ private:
+  static constexpr std::size_t kFirstCapacity = 64;
+  static constexpr std::size_t kPageBytes = 16'384;
+  struct Slot {
+    std::uint64_t hash = 0;
+    const char* text = nullptr;  // of the name, beside those of its neighbours
+    std::uint32_t length = 0;
+    std::uint32_t index = kNone;
+  };
+  const char* keep(std::string_view name);
+  void grow();
+  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
+  std::vector<std::string> names_;
+  std::vector<std::unique_ptr<char[]>> pages_;
+  char* page_end_ = nullptr;  // of the last page
+  std::size_t page_left_ = 0;
+};
+
+enum class UnknownKeys { reject, accept };
+
+class Names {
+ public:
+  explicit Names(UnknownKeys unknown) : unknown_(unknown) { admit(kOther); }
+
+  // Keys and prices change; models keep their numbers.
+  void set_context(std::shared_ptr<const model::UsageContext> context);
+
+  // By any name that a log may use; kNone: unknown.
+  std::uint32_t key(std::string_view log_name);
+  [[nodiscard]] const std::string& key_id(std::uint32_t key) const { return keys_[key].id; }
+  [[nodiscard]] bool per_minute(std::uint32_t key) const { return keys_[key].per_minute; }
+  [[nodiscard]] std::size_t key_count() const { return keys_.size(); }
+
+  // Beyond the cap, and for names unfit for a label, the number of "other".
+  static constexpr std::string_view kOther = "other";
+  static constexpr std::uint32_t kOtherModel = 0;
+  std::uint32_t model(std::string_view name);
+  [[nodiscard]] const std::string& model_name(std::uint32_t model) const {
+    return models_.name(model);
+  }
+
+  // nullptr: unknown. Of the exact model name, else of the name without its date ("-2026-05-01",
+  // "-20260501"): providers put one behind the name that they publish prices for. Valid until the
+  // next set_context.
+  [[nodiscard]] const model::Price* price(std::uint32_t key, std::uint32_t model) const;
+
+ private:
+  static constexpr std::uint32_t kNoProvider = 0;
+  struct KeyInfo {
+    std::string id;
+    std::uint32_t provider = kNoProvider;
+    bool per_minute = false;
+  };
+  std::uint32_t admit(std::string_view model);
+  void add_key(const std::string& log_name, const model::UsageContext::KeyEntry& entry,
+               NameTable& ids, NameTable& providers);
+  void price_model(std::uint32_t model);
+  [[nodiscard]] bool is_priced(const std::string& model) const;
+
+  const UnknownKeys unknown_;
+  std::shared_ptr<const model::UsageContext> context_;
+  NameTable log_names_;
+  std::vector<std::uint32_t> key_of_name_;
+  std::vector<KeyInfo> keys_;
+  NameTable models_;
+  std::uint32_t unpriced_models_ = 0;  // admitted under the cap
+  std::vector<const std::map<std::string, model::Price>*> providers_;
+  std::vector<std::vector<const model::Price*>> prices_;  // by provider, then model
+};
+
+}  // namespace keyherd::usage

@@ -1,0 +1,23 @@
+# keyherd_library(NAME SOURCES ... LINKS ... PRIVATE_LINKS ...)
+# One static library per folder. LINKS are the folders it may include (their libraries, public);
+# PRIVATE_LINKS are third-party libraries that stay inside the folder's .cpp files.
+function(keyherd_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(kh_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(kh_${name} PUBLIC kh_settings ${ARG_LINKS}
+                                   PRIVATE kh_warnings ${ARG_PRIVATE_LINKS})
+endfunction()
+
+# keyherd_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 binary, one ctest entry.
+function(keyherd_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_link_libraries(test_${name} PRIVATE kh_warnings kh_catch_main kh_test_support ${ARG_LINKS})
+  target_compile_definitions(test_${name} PRIVATE
+    KEYHERD_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  add_test(NAME ${name} COMMAND test_${name})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

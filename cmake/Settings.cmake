@@ -1,0 +1,39 @@
+# How our own code is compiled. Third-party headers are SYSTEM and see none of the warnings.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+option(KEYHERD_WERROR "Treat warnings as errors (the dev preset does)" OFF)
+set(KEYHERD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+
+add_library(kh_settings INTERFACE)
+target_include_directories(kh_settings INTERFACE "${PROJECT_SOURCE_DIR}/agent")
+target_compile_options(kh_settings INTERFACE
+  $<$<CONFIG:Debug>:-Og -D_GLIBCXX_ASSERTIONS>
+  -fno-omit-frame-pointer -fstack-protector-strong)
+target_compile_definitions(kh_settings INTERFACE
+  $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+target_link_options(kh_settings INTERFACE -Wl,-z,relro,-z,now)
+if(KEYHERD_SANITIZE)
+  target_compile_options(kh_settings INTERFACE -fsanitize=${KEYHERD_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(kh_settings INTERFACE -fsanitize=${KEYHERD_SANITIZE})
+endif()
+
+add_library(kh_warnings INTERFACE)
+target_compile_options(kh_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wswitch-enum -Wold-style-cast -Wcast-qual -Wformat=2 -Wundef
+  $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wduplicated-branches>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+  $<$<BOOL:${KEYHERD_WERROR}>:-Werror>)

@@ -1,0 +1,42 @@
+#pragma once
+
+// The implementations of the Store as types for the contract suite. reopen() ends one life of the
+// store and begins the next; what was committed must be there in both.
+
+#include <catch2/catch.hpp>
+#include <memory>
+
+#include "store/memory_store.hpp"
+#include "store/sqlite_store.hpp"
+#include "support/temp_dir.hpp"
+
+namespace keyherd::test {
+
+class InMemory {
+ public:
+  store::Store& store() { return *store_; }
+  store::Store& reopen() { return *store_; }
+
+ private:
+  std::unique_ptr<store::Store> store_ = store::make_memory_store();
+};
+
+class InSqlite {
+ public:
+  InSqlite() { reopen(); }
+  store::Store& store() { return *store_; }
+  store::Store& reopen() {
+    store_.reset();
+    auto opened = store::open_sqlite_store({directory_ / "keyherd.db"});
+    if (!opened)
+      FAIL(opened.error().message);
+    store_ = std::move(*opened);
+    return *store_;
+  }
+
+ private:
+  TempDir directory_;
+  std::unique_ptr<store::Store> store_;
+};
+
+}  // namespace keyherd::test

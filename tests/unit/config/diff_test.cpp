@@ -1,0 +1,197 @@
+#include "config/diff.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "config/schema.hpp"
+#include "config_text.hpp"
+
+using namespace keyherd;
+using namespace keyherd::config;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+const std::string kBase = R"([agent]
+#agent
+[providers.p]
+type = "openai"
+#provider
+[providers.p.probe]
+#probe
+[providers.p.prices.m]
+input = 1
+output = 2
+#price
+[providers.other]
+type = "openai"
+[keys.k]
+provider = "p"
+secret = "env:K"
+#key
+[keys.l]
+provider = "p"
+secret = "env:L"
+[quotas.q]
+limit = 5
+#quota
+[pools.o]
+keys = ["k"]
+#pool
+[usage_logs.u]
+path = "/u.log"
+#usage_log
+[[web.tokens]]
+role = "admin"
+token = "env:A"
+)";
+
+// What to write where, and the line that must come of it. A value written again replaces the first.
+struct Case {
+  std::string section;  // the comment in kBase below which the field goes
+  std::string line;
+  std::string expected;
+};
+
+const std::vector<Case> kCases{
+    {"agent", "listen = \"127.0.0.1:1\"", "agent.listen"},
+    {"agent", "state = \"other.db\"", "agent.state"},
+    {"agent", "master_key = \"env:M\"", "agent.master_key"},
+    {"agent", "key_files = [\"*.json\"]", "agent.key_files"},
+    {"agent", "log_format = \"json\"", "agent.log_format"},
+    {"agent", "log_level = \"debug\"", "agent.log_level"},
+    {"agent", "probe_workers = 9", "agent.probe_workers"},
+    {"agent", "shutdown_timeout = \"6s\"", "agent.shutdown_timeout"},
+    {"agent", "keep_usage = \"10d\"", "agent.keep_usage"},
+    {"agent", "keep_evidence = \"10d\"", "agent.keep_evidence"},
+    {"provider", "type = \"groq\"", "providers.p.type"},
+    {"provider", "base_url = \"https://x.example\"", "providers.p.base_url"},
+    {"provider", "ca_file = \"/ca.pem\"", "providers.p.ca_file"},
+    {"provider", "headers = { X-A = \"b\" }", "providers.p.headers"},
+    {"probe", "every = \"1m\"", "providers.p.probe.every"},
+    {"probe", "jitter = 0.5", "providers.p.probe.jitter"},
+    {"probe", "timeout = \"1s\"", "providers.p.probe.timeout"},
+    {"probe", "method = \"chat\"", "providers.p.probe.method"},
+    {"probe", "model = \"m\"", "providers.p.probe.model"},
+    {"probe", "paid_every = \"1h\"", "providers.p.probe.paid_every"},
+    {"probe", "failures_to_dead = 4", "providers.p.probe.failures_to_dead"},
+    {"probe", "successes_to_healthy = 4", "providers.p.probe.successes_to_healthy"},
+    {"probe", "confirm_after = \"1s\"", "providers.p.probe.confirm_after"},
+    {"probe", "latency_limit = \"1s\"", "providers.p.probe.latency_limit"},
+    {"price", "input = 5", "providers.p.prices"},
+    {"price", "cached_input = 5", "providers.p.prices"},
+    {"price", "cache_write = 5", "providers.p.prices"},
+    {"price", "output = 5", "providers.p.prices"},
+    {"key", "provider = \"other\"", "keys.k.provider"},
+    {"key", "secret = \"env:OTHER\"", "keys.k.secret"},
+    {"key", "limit_group = \"g\"", "keys.k.limit_group"},
+    {"key", "priority = 2", "keys.k.priority"},
+    {"key", "quotas = [\"q\"]", "keys.k.quotas"},
+    {"key", "labels = { a = \"b\" }", "keys.k.labels"},
+    {"key", "created_at = 2026-03-01T00:00:00Z", "keys.k.created_at"},
+    {"key", "expires_at = 2026-03-01T00:00:00Z", "keys.k.expires_at"},
+    {"quota", "limit = 6", "quotas.q.limit"},
+    {"quota", "unit = \"requests\"", "quotas.q.unit"},
+    {"quota", "window = \"rolling 2h\"", "quotas.q.window"},
+    {"quota", "timezone = \"Asia/Tokyo\"", "quotas.q.timezone"},
+    {"quota", "thresholds = []", "quotas.q.thresholds"},
+    {"pool", "keys = [\"k\", \"l\"]", "pools.o.keys"},
+    {"pool", "strategy = \"round_robin\"", "pools.o.strategy"},
+    {"pool", "schedule = \"@daily\"", "pools.o.schedule"},
+    {"pool", "timezone = \"Asia/Tokyo\"", "pools.o.timezone"},
+    {"pool", "rotate_on = [\"dead\"]", "pools.o.rotate_on"},
+    {"pool", "publish = [{ file = \"/f\" }]", "pools.o.publish"},
+    {"pool", "min_remaining = 5", "pools.o.min_remaining"},
+    {"pool", "max_error_ratio = 0.5", "pools.o.max_error_ratio"},
+    {"pool", "min_available = 2\nkeys = [\"k\", \"l\"]", "pools.o.min_available"},
+    {"pool", "slo_objective = 0.5", "pools.o.slo_objective"},
+    {"pool", "valid_for = \"1h\"", "pools.o.valid_for"},
+    {"pool", "min_stay = \"1h\"", "pools.o.min_stay"},
+    {"usage_log", "path = \"/v.log\"", "usage_logs.u.path"},
+    {"usage_log", "format = \"litellm\"", "usage_logs.u.format"},
+    {"usage_log", "fields = { ts = \"/t\", key = \"/k\" }", "usage_logs.u.fields"},
+    {"usage_log", "start_at_end = true", "usage_logs.u.start_at_end"},
+    {"usage_log", "idle_after = \"1h\"", "usage_logs.u.idle_after"},
+    {"usage_log", "lag_threshold_bytes = 5", "usage_logs.u.lag_threshold_bytes"},
+    {"usage_log", "max_line_bytes = 5000", "usage_logs.u.max_line_bytes"},
+};
+
+std::string name_of(const std::string& line) {
+  return line.substr(0, line.find(' '));
+}
+
+// kBase with the lines of a case in their section, in place of the ones with the same names.
+std::string changed(const Case& item) {
+  const auto marker = kBase.find("#" + item.section + "\n");
+  REQUIRE(marker != std::string::npos);
+  std::string head = kBase.substr(0, marker);
+  for (std::string rest = item.line; !rest.empty();) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const auto start = head.find("\n" + name_of(rest) + " = ", head.rfind("\n["));
+    if (start != std::string::npos)
+      head.erase(start, head.find('\n', start + 1) - start);
+    rest.erase(0, end + 1);
+  }
+  return head + item.line + kBase.substr(marker + item.section.size() + 1);
+}
+
+}  // namespace
+
+TEST_CASE("a change of each field is told by its path, without its value") {
+  const Config before = test::parse(kBase);
+  for (const Case& item : kCases) {
+    INFO(item.line);
+    const Lines told = describe_changes(before, test::parse(changed(item)));
+    CHECK(std::count(told.begin(), told.end(), item.expected + ": changed") == 1);
+    const bool needs_keys = item.line.find('\n') != std::string::npos;
+    const bool moves_url = item.line == "type = \"groq\"";
+    CHECK(told.size() == (needs_keys || moves_url ? 2U : 1U));
+  }
+}
+
+TEST_CASE("every field of the schema is read and compared") {
+  // What has no value of its own, or lives inside another field's comparison.
+  const std::set<std::string> kExempt{"provider.probe", "provider.prices",
+                                      "provider.allow_plain_http"};
+  const std::vector<std::pair<SectionId, std::string>> kSections{
+      {SectionId::agent, "agent"}, {SectionId::provider, "provider"},
+      {SectionId::probe, "probe"}, {SectionId::price, "price"},
+      {SectionId::key, "key"},     {SectionId::quota, "quota"},
+      {SectionId::pool, "pool"},   {SectionId::usage_log, "usage_log"}};
+  for (const auto& [id, name] : kSections) {
+    for (const Field& field : section(id).fields) {
+      const std::string path = name + "." + std::string(field.name);
+      const bool is_covered =
+          std::any_of(kCases.begin(), kCases.end(), [&, &section_name = name](const Case& item) {
+            return item.section == section_name && name_of(item.line) == field.name;
+          });
+      INFO(path);
+      CHECK((is_covered || kExempt.count(path) == 1));
+    }
+  }
+}
+
+TEST_CASE("sections that came and went are told by id, and the same configuration by nothing") {
+  const Config before = test::parse(kBase);
+  CHECK(describe_changes(before, before) == Lines());
+  const Config more = test::parse(kBase +
+                                  "[quotas.r]\nlimit = 1\n[keys.a]\nprovider = \"p\"\n"
+                                  "secret = \"env:CANARY\"\n");
+  CHECK(describe_changes(before, more) == Lines{"keys.a: added", "quotas.r: added"});
+  CHECK(describe_changes(more, before) == Lines{"keys.a: removed", "quotas.r: removed"});
+}
+
+TEST_CASE("tokens are compared as a whole") {
+  const Config before = test::parse(kBase);
+  const Config after = test::parse(kBase + "[[web.tokens]]\nrole = \"read\"\ntoken = \"env:B\"\n");
+  CHECK(describe_changes(before, after) == Lines{"web.tokens: changed"});
+}
+
+TEST_CASE("an edited publish target is a change of its pool") {
+  const auto with_target = [](const std::string& target) {
+    return test::parse(kBase + "[pools.z]\nkeys = [\"k\"]\npublish = [" + target + "]\n");
+  };
+  const Config before = with_target("{ exec = [\"/bin/a\"] }");
+  CHECK(describe_changes(before, with_target("{ exec = [\"/bin/a\", \"-x\"] }")) ==
+        Lines{"pools.z.publish: changed"});
+}

@@ -1,0 +1,287 @@
+#include "config/load.hpp"
+
+#include "config_text.hpp"
+
+using namespace keyherd;
+using test::lines;
+using test::parse;
+
+namespace {
+
+const std::string kProvider = "[providers.ds]\ntype = \"deepseek\"\n";
+
+std::string key(const std::string& id) {
+  return "[keys." + id + "]\nprovider = \"ds\"\nsecret = \"env:KEY\"\n";
+}
+
+}  // namespace
+
+TEST_CASE("an empty file is a valid configuration with all defaults") {
+  const auto config = parse("");
+  CHECK(config.file == "/etc/keyherd/keyherd.toml");
+  CHECK(config.agent.listen_address == "127.0.0.1");
+  CHECK(config.agent.listen_port == 9925);
+  CHECK(config.agent.state == "/etc/keyherd/keyherd.db");
+  CHECK_FALSE(config.agent.master_key);
+  CHECK(config.agent.probe_workers == 8);
+  CHECK(config.tokens.empty());
+}
+
+TEST_CASE("a provider of a known type needs nothing but its type") {
+  const auto config = parse(kProvider);
+  REQUIRE(config.providers.size() == 1);
+  CHECK(config.providers[0].base_url == "https://api.deepseek.com");
+  CHECK(config.providers[0].probe.every == std::chrono::minutes(5));
+  CHECK(config.providers[0].probe.method == model::ProbeMethod::automatic);
+}
+
+TEST_CASE("base URLs lose their trailing slashes") {
+  const auto config =
+      parse("[providers.a]\ntype = \"openai_compat\"\nbase_url = \"https://example.com/v1//\"\n");
+  CHECK(config.providers[0].base_url == "https://example.com/v1");
+}
+
+TEST_CASE("probes more often than every ten seconds time out within their interval") {
+  const auto probe = parse(kProvider + "probe = { every = \"2s\" }\n").providers[0].probe;
+  CHECK(probe.timeout == std::chrono::seconds(2));
+}
+
+TEST_CASE("prices are exact to a nano-dollar, as numbers and as text") {
+  const auto config = parse(kProvider + R"(
+[providers.ds.prices."deepseek-flash"]
+input = 0.28
+cached_input = 0.028
+output = 0.42
+[providers.ds.prices."a/b:free"]
+input = 3
+cache_write = "3.75"
+output = 0.000000001
+)");
+  const auto& prices = config.providers[0].prices;
+  REQUIRE(prices.size() == 2);
+  CHECK(prices.at("deepseek-flash").input == 280'000'000);
+  CHECK(prices.at("deepseek-flash").cached_input == 28'000'000);
+  CHECK(prices.at("deepseek-flash").output == 420'000'000);
+  CHECK(prices.at("a/b:free").cached_input == 3'000'000'000);  // as input
+  CHECK(prices.at("a/b:free").cache_write == 3'750'000'000);
+  CHECK(prices.at("a/b:free").output == 1);
+}
+
+TEST_CASE("quotas count tokens whole and money in nano-dollars") {
+  const auto config = parse(R"(
+[quotas.a]
+limit = 50_000
+[quotas.b]
+limit = 12.5
+unit = "usd"
+window = "month"
+timezone = "Asia/Singapore"
+thresholds = [0.9]
+[quotas.c]
+limit = 9223372036854775807
+unit = "requests"
+window = "rolling 24h"
+)");
+  REQUIRE(config.quotas.size() == 3);
+  CHECK(config.quotas[0].limit == 50'000);
+  CHECK(config.quotas[0].window == model::WindowKind::day);
+  CHECK(config.quotas[0].thresholds == std::vector<double>{0.70, 0.85, 0.95});
+  CHECK(config.quotas[1].limit == 12'500'000'000);
+  CHECK(config.quotas[1].timezone == "Asia/Singapore");
+  CHECK(config.quotas[1].thresholds == std::vector<double>{0.9});
+  CHECK(config.quotas[2].limit == INT64_MAX);
+  CHECK(config.quotas[2].rolling == std::chrono::hours(24));
+}
+
+TEST_CASE("keys are sorted by id and carry what was written") {
+  const auto config = parse(kProvider + key("b") + key("a") + R"(limit_group = "acct"
+priority = 3
+quotas = ["q"]
+labels = { team = "search" }
+created_at = 2026-03-01T08:00:00+08:00
+expires_at = "2027-03-01T00:00:00Z"
+[quotas.q]
+limit = 1
+)");
+  REQUIRE(config.keys.size() == 2);
+  const model::Key& a = config.keys[0];
+  CHECK(a.id == "a");
+  CHECK(a.secret.text == "env:KEY");
+  CHECK(a.limit_group == "acct");
+  CHECK(a.priority == 3);
+  CHECK(a.quotas == std::vector<std::string>{"q"});
+  CHECK(a.labels.at("team") == "search");
+  CHECK(a.created_at == WallTime(std::chrono::seconds(1'772'323'200)));
+  CHECK(a.expires_at == WallTime(std::chrono::seconds(1'803'859'200)));
+  CHECK(config.keys[1].limit_group.empty());
+}
+
+TEST_CASE("pools keep the order of their keys and the shapes of their targets") {
+  const auto config = parse(kProvider + key("a") + key("b") + R"([pools.prod]
+keys = ["b", "a"]
+strategy = "quota_aware"
+schedule = "@daily"
+timezone = "Europe/Berlin"
+rotate_on = []
+publish = [
+  { file = "prod.json", mode = "0640" },
+  { exec = ["/bin/reload", "-x", "-x"], timeout = "3s" },
+  { webhook = "https://h.example/x?y=1", signing_secret = "env:SIGN" },
+]
+)");
+  const model::Pool& pool = config.pools.at(0);
+  CHECK(pool.keys == std::vector<std::string>{"b", "a"});
+  CHECK(pool.strategy == model::Strategy::quota_aware);
+  CHECK(pool.schedule == "@daily");
+  CHECK(pool.rotate_on.empty());
+  REQUIRE(pool.publish.size() == 3);
+  CHECK(pool.publish[0] ==
+        model::PublishTarget(model::PublishFile{"/etc/keyherd/prod.json", 0640}));
+  CHECK(pool.publish[1] == model::PublishTarget(model::PublishExec{{"/bin/reload", "-x", "-x"},
+                                                                   std::chrono::seconds(3)}));
+  CHECK(std::get<model::PublishWebhook>(pool.publish[2]).signing_secret->name == "SIGN");
+}
+
+TEST_CASE("tokens carry their role, their pools and where they are") {
+  const auto config = parse(kProvider + key("a") + R"([pools.prod]
+keys = ["a"]
+[agent]
+listen = "0.0.0.0:9925"
+[[web.tokens]]
+role = "admin"
+token = "file:admin.token"
+[[web.tokens]]
+role = "consume"
+pools = ["prod"]
+token = "env:T"
+)");
+  REQUIRE(config.tokens.size() == 2);
+  CHECK(config.tokens[0].role == model::Role::admin);
+  CHECK(config.tokens[0].token.name == "/etc/keyherd/admin.token");
+  CHECK(config.tokens[1].pools == std::vector<std::string>{"prod"});
+}
+
+TEST_CASE("relative paths begin where the file is; :memory: is no path") {
+  const auto config = parse(R"([agent]
+state = "db/k.db"
+master_key = "file:master.key"
+key_files = ["keys.d/*.json"]
+[usage_logs.g]
+path = "logs/*.jsonl"
+fields = { ts = "/t", key = "/k" }
+)");
+  CHECK(config.agent.state == "/etc/keyherd/db/k.db");
+  CHECK(config.agent.master_key->name == "/etc/keyherd/master.key");
+  CHECK(config.agent.key_files == std::vector<std::string>{"/etc/keyherd/keys.d/*.json"});
+  CHECK(config.usage_logs[0].path == "/etc/keyherd/logs/*.jsonl");
+  CHECK(config.usage_logs[0].fields.at("key") == "/k");
+  CHECK(parse("[agent]\nstate = \":memory:\"\n").agent.state == ":memory:");
+}
+
+TEST_CASE("keys come from key files too, in both shapes") {
+  test::MemoryFileSystem files;
+  files.create("/etc/keyherd/keyherd.toml",
+               "[agent]\nkey_files = [\"keys.d/*.json\"]\n" + kProvider + key("a"));
+  files.create("/etc/keyherd/keys.d/1.json",
+               R"({"keys": {"c": {"provider": "ds", "secret": "file:c.key", "priority": 2}}})");
+  files.create("/etc/keyherd/keys.d/2.json",
+               R"({"keys": [{"id": "b", "provider": "ds", "secret": "env:B",
+                             "expires_at": "2027-03-01T00:00:00Z"}]})");
+  const auto result = config::load_config("/etc/keyherd/keyherd.toml", files);
+  CHECK(lines(result.errors) == std::vector<std::string>());
+  REQUIRE(result.config);
+  REQUIRE(result.config->keys.size() == 3);
+  CHECK(result.config->keys[1].id == "b");
+  CHECK(result.config->keys[1].expires_at);
+  CHECK(result.config->keys[2].secret.name == "/etc/keyherd/keys.d/c.key");
+  CHECK(result.config->keys[2].priority == 2);
+}
+
+TEST_CASE("keys for an import are read alone, with every error in the text itself") {
+  const auto good = config::parse_keys_json(
+      R"({"keys": {"a": {"provider": "elsewhere", "secret": "env:A"}}})", "import.json");
+  CHECK(good.errors.empty());
+  REQUIRE(good.keys.size() == 1);
+  CHECK(good.keys[0].provider == "elsewhere");
+  const auto bad = config::parse_keys_json(
+      R"({"keys": [{"id": "a", "provider": "p", "secret": "sk-CANARY123456"},
+ {"id": "a", "provider": "p", "secret": "env:A"}]})",
+      "import.json");
+  REQUIRE(bad.errors.size() == 2);
+  CHECK(lines(bad.errors)[0].find("import.json:1:42: keys.a.secret: a literal secret") == 0);
+  CHECK(lines(bad.errors)[1].find("keys.a: defined twice; the first is at import.json:1") !=
+        std::string::npos);
+}
+
+TEST_CASE("errors of all sections and files come together, in the order of files and lines") {
+  test::MemoryFileSystem files;
+  files.create("k.json", R"({"keys": {"x": {"provider": "none", "secret": "env:X"}}})");
+  const auto result = config::parse_config(
+      "[pools.p]\nkeys = [\"nobody\"]\nschedule = \"nonsense\"\n[agent]\nprobe_workers = 0\n"
+      "key_files = [\"k.json\"]\n[quotas.q]\nlimit = 0\n",
+      "k.toml", files);
+  CHECK_FALSE(result.config);
+  REQUIRE(result.errors.size() == 5);
+  CHECK(result.errors[0].key == "pools.p.keys[0]");
+  CHECK(result.errors[1].key == "pools.p.schedule");
+  CHECK(result.errors[2].key == "agent.probe_workers");
+  CHECK(result.errors[3].key == "quotas.q.limit");
+  CHECK(result.errors[4].file == "k.json");
+}
+
+TEST_CASE("no keys, keys in no pool and doubtful schedules are warnings") {
+  const test::MemoryFileSystem files;
+  const auto warnings = [&](const std::string& text) {
+    auto result = config::parse_config(text, "k.toml", files);
+    CHECK(lines(result.errors) == std::vector<std::string>());
+    return lines(result.warnings);
+  };
+  CHECK(warnings("") ==
+        std::vector<std::string>{"k.toml: keys: there are no keys: nothing will be watched"});
+  CHECK(
+      warnings(kProvider + key("a") + key("b") + key("c") + "[pools.p]\nkeys = [\"b\"]\n") ==
+      std::vector<std::string>{"k.toml:3:1: keys.a: is in no pool, like 1 more: they are watched, "
+                               "but never rotated or handed out"});
+  CHECK(warnings(kProvider + key("a") + "[pools.p]\nkeys = [\"a\"]\n").empty());
+  const auto doubtful =
+      warnings(kProvider + key("a") + "[pools.p]\nkeys = [\"a\"]\nschedule = \"*/7 * * * *\"\n");
+  REQUIRE_FALSE(doubtful.empty());
+  CHECK(doubtful[0].find("k.toml:8:12: pools.p.schedule: ") == 0);
+}
+
+TEST_CASE("a configuration that others can write is a warning that says how to close it") {
+  test::MemoryFileSystem files;
+  files.create("/etc/k.toml", kProvider + key("a") + "[pools.p]\nkeys = [\"a\"]\n");
+  CHECK(config::load_config("/etc/k.toml", files).warnings.empty());
+  files.set_mode("/etc/k.toml", 0664);
+  CHECK(lines(config::load_config("/etc/k.toml", files).warnings) ==
+        std::vector<std::string>{
+            "/etc/k.toml: others than its owner can write this file; run: chmod go-w /etc/k.toml"});
+}
+
+TEST_CASE("the examples load without errors") {
+  const auto files = make_posix_file_system();
+  for (const char* name : {"minimal", "production"}) {
+    const auto result = config::load_config(
+        std::string(KEYHERD_SOURCE) + "/examples/" + name + ".toml", *files, {{"keyherd"}});
+    CHECK(lines(result.errors) == std::vector<std::string>());
+    REQUIRE(result.config);
+    CHECK_FALSE(result.config->keys.empty());
+  }
+}
+
+TEST_CASE("ten thousand keys load, and ten thousand wrong ones are all reported") {
+  std::string good = kProvider;
+  std::string bad = kProvider;
+  std::string pool = "[pools.p]\nkeys = [";
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string id = "key-" + std::to_string(i);
+    good += key(id);
+    bad += "[keys." + id + "]\nprovider = \"dss\"\nsecret = \"env:KEY\"\n";
+    pool += "\"" + id + "\",";
+  }
+  pool += "]\n";
+  CHECK(parse(good + pool).keys.size() == 10'000);
+  const test::MemoryFileSystem files;
+  CHECK(config::parse_config(bad + pool, "k.toml", files).errors.size() == 10'000);
+}

@@ -1,0 +1,120 @@
+#include "probe/ladder.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/manual_clock.hpp"
+
+using namespace keyherd;
+using namespace std::chrono_literals;
+using model::ProbeKind;
+using model::Verdict;
+using probe::choose_probe;
+using probe::ProbeHistory;
+
+namespace {
+
+const WallTime kNow = test::ManualClock().now().wall;
+
+model::Provider provider(std::string type, std::string model = "") {
+  model::Provider made;
+  made.id = "p";
+  made.type = std::move(type);
+  made.probe.model = std::move(model);
+  made.probe.paid_every = 6h;
+  return made;
+}
+
+model::Evidence probed(ProbeKind kind, Verdict verdict, WallTime at = kNow) {
+  model::Evidence evidence;
+  evidence.probe = kind;
+  evidence.verdict = verdict;
+  evidence.at = at;
+  return evidence;
+}
+
+model::Evidence logged(Verdict verdict) {
+  model::Evidence evidence;
+  evidence.source = model::EvidenceSource::usage_log;
+  evidence.verdict = verdict;
+  evidence.at = kNow;
+  return evidence;
+}
+
+}  // namespace
+
+TEST_CASE("a configured method is taken as it is", "[probe]") {
+  model::Provider fixed = provider("deepseek");
+  fixed.probe.method = model::ProbeMethod::models;
+  CHECK(choose_probe(fixed, {}, kNow) == ProbeKind::models);
+  fixed.probe.method = model::ProbeMethod::auth;
+  CHECK(choose_probe(fixed, {}, kNow) == ProbeKind::auth);
+}
+
+TEST_CASE("the first probe is free: balance at deepseek, models at others", "[probe]") {
+  CHECK(choose_probe(provider("deepseek"), {}, kNow) == ProbeKind::balance);
+  CHECK(choose_probe(provider("openai_compat", "m"), {}, kNow) == ProbeKind::models);
+  CHECK(choose_probe(provider("openrouter"), {}, kNow) == ProbeKind::balance);
+  CHECK(choose_probe(provider("xai"), {}, kNow) == ProbeKind::auth);
+}
+
+TEST_CASE("a chat probe follows, and again every paid_every", "[probe]") {
+  const auto deepseek = provider("deepseek");
+  ProbeHistory history;
+  history.record(deepseek, probed(ProbeKind::balance, Verdict::ok));
+  CHECK(choose_probe(deepseek, history, kNow + 5min) == ProbeKind::chat);
+  history.record(deepseek, probed(ProbeKind::chat, Verdict::ok, kNow + 5min));
+  CHECK(choose_probe(deepseek, history, kNow + 10min) == ProbeKind::balance);
+  CHECK(choose_probe(deepseek, history, kNow + 5min + 6h) == ProbeKind::chat);
+}
+
+TEST_CASE("nothing is paid where paid_every is zero or no model is known", "[probe]") {
+  model::Provider free = provider("deepseek");
+  free.probe.paid_every = 0s;
+  ProbeHistory history;
+  history.record(free, probed(ProbeKind::balance, Verdict::ok));
+  CHECK(choose_probe(free, history, kNow + 24h) == ProbeKind::balance);
+  CHECK(choose_probe(provider("openai_compat"), history, kNow + 24h) == ProbeKind::models);
+}
+
+TEST_CASE("a key refused for money proves by chat that it can spend again", "[probe]") {
+  const auto openai = provider("openai");
+  ProbeHistory history;
+  history.record(openai, probed(ProbeKind::chat, Verdict::balance_exhausted));
+  CHECK(choose_probe(openai, history, kNow + 5min) == ProbeKind::chat);
+  history.record(openai, probed(ProbeKind::models, Verdict::ok));
+  CHECK(choose_probe(openai, history, kNow + 10min) == ProbeKind::chat);
+  history.record(openai, probed(ProbeKind::chat, Verdict::ok));
+  CHECK(choose_probe(openai, history, kNow + 15min) == ProbeKind::models);
+}
+
+TEST_CASE("the usage log casts doubt on spending and removes it", "[probe]") {
+  const auto openai = provider("openai");
+  ProbeHistory history;
+  history.record(openai, probed(ProbeKind::chat, Verdict::ok));
+  history.record(openai, logged(Verdict::quota_exhausted));
+  CHECK(choose_probe(openai, history, kNow + 5min) == ProbeKind::chat);
+  history.record(openai, logged(Verdict::ok));
+  CHECK(choose_probe(openai, history, kNow + 5min) == ProbeKind::models);
+}
+
+TEST_CASE("at deepseek the balance tells when an exhausted key is good again", "[probe]") {
+  const auto deepseek = provider("deepseek");
+  ProbeHistory history;
+  history.record(deepseek, probed(ProbeKind::chat, Verdict::balance_exhausted));
+  CHECK(choose_probe(deepseek, history, kNow + 7h) == ProbeKind::balance);
+  history.record(deepseek, probed(ProbeKind::balance, Verdict::ok, kNow + 7h));
+  CHECK_FALSE(history.spending_in_doubt);
+  CHECK(choose_probe(deepseek, history, kNow + 7h) == ProbeKind::chat);
+}
+
+TEST_CASE("a free probe that the key or the gateway does not allow gives way to the next",
+          "[probe]") {
+  const auto compat = provider("openai_compat");
+  ProbeHistory history;
+  history.record(compat, probed(ProbeKind::models, Verdict::permission_denied));
+  CHECK(choose_probe(compat, history, kNow) == ProbeKind::auth);
+  history.record(compat, probed(ProbeKind::auth, Verdict::ok));
+  CHECK(choose_probe(compat, history, kNow) == ProbeKind::auth);
+  history.record(compat, probed(ProbeKind::auth, Verdict::bad_request));
+  CHECK(choose_probe(compat, history, kNow) == ProbeKind::models);
+}

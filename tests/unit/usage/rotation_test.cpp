@@ -1,0 +1,253 @@
+#include <catch2/catch.hpp>
+
+#include "follower.hpp"
+#include "support/memory_files.hpp"
+
+using namespace keyherd;
+using namespace keyherd::test;
+using std::chrono::seconds;
+
+namespace {
+const std::string kPath = "/var/log/a.log";
+const std::string kPatterns[] = {kPath, "/var/log/a.log*"};
+}  // namespace
+
+TEST_CASE("a renamed file is read to its end while the new one grows") {
+  for (const std::string& pattern : kPatterns) {
+    CAPTURE(pattern);
+    MemoryFileSystem files;
+    Follower follower(files, {log_at(pattern)});
+    files.append(kPath, lines(1, 10));
+    follower.drain();
+    files.append(kPath, lines(11, 15));
+    files.rename(kPath, kPath + ".1");
+    for (int n = 16; n <= 35; ++n) {
+      files.append(kPath + ".1", line(n));
+      if (n > 25)
+        files.append(kPath, line(1000 + n));
+      follower.poll();
+    }
+    follower.wait(seconds(300));
+    CHECK(follower.tokens() == sum_of(1, 35) + sum_of(1026, 1035));
+    CHECK(follower.counts.renames == 1);
+    CHECK(follower.counts.truncations == 0);
+  }
+}
+
+TEST_CASE("a pattern that matches the rotated names reads nothing again") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath + "*")});
+  for (int round = 0; round < 5; ++round) {
+    files.append(kPath, lines(1 + 10 * round, 10 + 10 * round));
+    follower.drain();
+    for (int i = round; i >= 1; --i)
+      files.rename(kPath + "." + std::to_string(i), kPath + "." + std::to_string(i + 1));
+    files.rename(kPath, kPath + ".1");
+    follower.drain();
+  }
+  follower.wait(seconds(300));
+  CHECK(follower.tokens() == sum_of(1, 50));
+  CHECK(follower.counts.records == 50);
+}
+
+TEST_CASE("names that are reused in a cycle confuse nobody") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at("/var/log/out.l*")});
+  const std::string name = "/var/log/out.lo";
+  files.append(name + "g", line(1));
+  for (const char* each : {"1", "2", "3"})
+    files.append(name + each, line(10 * (each[0] - '0')));
+  follower.drain();
+  for (int round = 0; round < 6; ++round) {
+    files.rename(name + "g", name + "t");
+    files.rename(name + "1", name + "g");
+    files.rename(name + "2", name + "1");
+    files.rename(name + "3", name + "2");
+    files.rename(name + "t", name + "3");
+    files.append(name + "g", line(1000 + round));
+    follower.drain();
+  }
+  CHECK(follower.tokens() == 61 + sum_of(1000, 1005));
+  CHECK(follower.counts.truncations == 0);
+}
+
+TEST_CASE("several rotations between two looks lose no generation") {
+  for (const std::string& pattern : kPatterns) {
+    CAPTURE(pattern);
+    MemoryFileSystem files;
+    Follower follower(files, {log_at(pattern)});
+    files.append(kPath, lines(1, 5));
+    follower.drain();
+    files.append(kPath, line(6));
+    for (int round = 0; round < 3; ++round) {
+      for (int i = round; i >= 1; --i)
+        files.rename(kPath + "." + std::to_string(i), kPath + "." + std::to_string(i + 1));
+      files.rename(kPath, kPath + ".1");
+      files.append(kPath, line(100 + round));
+    }
+    follower.drain();
+    CHECK(follower.tokens() == sum_of(1, 6) + sum_of(100, 102));
+    follower.wait(seconds(300));
+    CHECK(follower.tokens() == sum_of(1, 6) + sum_of(100, 102));
+  }
+}
+
+TEST_CASE("a deleted file is read to its end and then closed") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath)});
+  files.append(kPath, line(1));
+  follower.drain();
+  files.append(kPath, line(2));
+  REQUIRE(files.remove(kPath));
+  follower.drain();
+  CHECK(follower.tokens() == 3);
+  CHECK(follower.status["gateway"].files == 1);
+  follower.wait(seconds(80));
+  CHECK(follower.status["gateway"].files == 0);
+  files.append(kPath, line(4));
+  follower.drain();
+  CHECK(follower.tokens() == 7);
+}
+
+TEST_CASE("a renamed file without a successor stays open however long it is silent") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath)});
+  files.append(kPath, line(1));
+  follower.drain();
+  files.rename(kPath, kPath + ".1");
+  follower.wait(seconds(3600));
+  files.append(kPath + ".1", line(2));
+  follower.drain();
+  CHECK(follower.tokens() == 3);
+}
+
+TEST_CASE("the last line of a rotated file counts without a newline after the grace, once") {
+  for (const std::string& pattern : kPatterns) {
+    CAPTURE(pattern);
+    MemoryFileSystem files;
+    Follower follower(files, {log_at(pattern)});
+    files.append(kPath, line(1));
+    follower.drain();
+    std::string last = line(2);
+    last.pop_back();
+    files.append(kPath, last);
+    files.rename(kPath, kPath + ".1");
+    files.append(kPath, line(10) + "{\"torn");
+    follower.wait(seconds(30));
+    CHECK(follower.tokens() == 11);
+    follower.wait(seconds(60));
+    CHECK(follower.tokens() == 13);
+    follower.restart();
+    follower.wait(seconds(200));
+    CHECK(follower.tokens() == 13);
+    CHECK(follower.rejected(model::RejectReason::bad_json) == 0);  // the live file may go on
+    files.rename(kPath, kPath + ".0");
+    files.create(kPath, line(100));
+    follower.wait(seconds(200));
+    CHECK(follower.tokens() == 113);
+    CHECK(follower.rejected(model::RejectReason::bad_json) == 1);
+  }
+}
+
+TEST_CASE("a truncated file is read from its beginning, whatever it grew to") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath)});
+  files.append(kPath, lines(1, 20));
+  follower.drain();
+  SECTION("less than before") {
+    files.truncate(kPath, 0);
+    follower.drain();
+    CHECK(follower.counts.truncations == 1);
+    files.append(kPath, lines(100, 102));
+  }
+  SECTION("more than before, between two looks") {
+    files.truncate(kPath, 0);
+    files.append(kPath, lines(100, 130));
+  }
+  SECTION("exactly as much as before") {
+    std::string other = lines(1, 20);
+    for (char& c : other)
+      c = c == '5' ? '7' : c;
+    files.overwrite(kPath, other);
+    follower.drain();
+    CHECK(follower.counts.truncations == 1);
+    CHECK(follower.tokens() > sum_of(1, 20));
+    return;
+  }
+  const std::string content = files.content(kPath);
+  follower.drain();
+  CHECK(follower.counts.truncations == 1);
+  const std::int64_t expected = sum_of(1, 20) + (content.size() > 1000 ? sum_of(100, 130) : sum_of(100, 102));
+  CHECK(follower.tokens() == expected);
+  follower.restart();
+  follower.drain();
+  follower.restart();
+  follower.drain();
+  CHECK(follower.tokens() == expected);
+}
+
+TEST_CASE("copy and truncate: what was not yet read is read from the copy, nothing twice") {
+  for (const std::string& pattern : kPatterns) {
+    for (const bool looks_between : {false, true}) {
+      CAPTURE(pattern, looks_between);
+      MemoryFileSystem files;
+      Follower follower(files, {log_at(pattern)});
+      std::int64_t expected = 0;
+      int n = 1;
+      for (int round = 0; round < 6; ++round) {
+        files.append(kPath, lines(n, n + 9));
+        follower.drain();
+        files.append(kPath, lines(n + 10, n + 14));
+        expected += sum_of(n, n + 14);
+        n += 15;
+        for (int i = round; i >= 1; --i)
+          files.rename(kPath + "." + std::to_string(i), kPath + "." + std::to_string(i + 1));
+        files.create(kPath + ".1", files.content(kPath));
+        if (looks_between)
+          follower.drain();
+        files.truncate(kPath, 0);
+        if (round % 2 == 0)
+          follower.drain();
+        files.append(kPath, line(n));
+        expected += n++;
+        follower.drain();
+        if (round % 3 == 1)
+          follower.restart();
+      }
+      follower.wait(seconds(300));
+      CHECK(follower.tokens() == expected);
+    }
+  }
+}
+
+TEST_CASE("a copy that grows while it is made is no file of its own") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath + "*")});
+  files.append(kPath, lines(1, 100));
+  follower.drain();
+  const std::string content = files.content(kPath);
+  files.create(kPath + ".1", "");
+  for (std::size_t at = 0; at < content.size(); at += 500) {
+    files.append(kPath + ".1", content.substr(at, 500));
+    follower.drain();
+  }
+  files.truncate(kPath, 0);
+  files.append(kPath, line(1000));
+  follower.drain();
+  follower.restart();
+  follower.drain();
+  CHECK(follower.tokens() == sum_of(1, 100) + 1000);
+}
+
+TEST_CASE("a file rewritten under a new identity with the same content goes on where it was") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath)});
+  files.append(kPath, lines(1, 10));
+  follower.drain();
+  files.create("/var/log/tmp", files.content(kPath) + line(11));  // as `sed -i` does it
+  REQUIRE(files.remove(kPath));
+  follower.wait(seconds(100));
+  files.rename("/var/log/tmp", kPath);
+  follower.drain();
+  CHECK(follower.tokens() == sum_of(1, 11));
+}
