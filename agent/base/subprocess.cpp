@@ -107,6 +107,29 @@ class SpawnPlan {
   posix_spawnattr_t attributes_{};
 };
 
+// A child that does not read its input must not end us: SIGPIPE is held back for this thread, and one
+// that a write raised is taken before it can arrive.
+class NoSigpipe {
+ public:
+  NoSigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoSigpipe() {
+    const timespec now{0, 0};
+    while (sigtimedwait(&pipe_, nullptr, &now) == SIGPIPE) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+};
+
 // A running child: reaped and its group ended when this goes away.
 class Child {
  public:
@@ -250,6 +273,7 @@ Result<SubprocessResult> run_subprocess(const SubprocessRequest& request, std::s
   out.close_write();
   err.close_write();
 
+  const NoSigpipe no_sigpipe;
   Child child(pid);
   Conversation conversation(request, in, out, err);
   if (!conversation.run(child, SteadyClock::now() + request.timeout, stop)) {

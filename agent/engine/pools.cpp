@@ -14,6 +14,8 @@ constexpr std::size_t kHistory = 100;
 constexpr std::size_t kShownRotations = 100;
 // A fire that was missed by more than this waits for the next one.
 constexpr std::chrono::minutes kCatchUpWindow{10};
+// How long a pool without a key waits at a start for its best one to prove itself.
+constexpr std::chrono::seconds kFirstChoice{2};
 constexpr std::size_t kMissedCap = 1'000'000;
 
 std::string schedule_setting(const std::string& pool) {
@@ -79,6 +81,8 @@ model::Rotation planned_rotation(const rotation::Plan& plan, const model::Pool& 
 }  // namespace
 
 void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
+  if (!setup_)
+    settled_at_ = now.wall + kFirstChoice;
   setup_ = std::move(setup);
   std::map<std::string, Record> kept = std::exchange(records_, {});
   pools_of_key_.clear();
@@ -120,6 +124,7 @@ void Pools::restore(const store::State& state, Instant now) {
         record.last_success_at = std::max(record.last_success_at.value_or(rotation.updated_at),
                                           rotation.updated_at);
     }
+    record.republish = !record.state.active.empty();
     const auto identity = state.settings.find(schedule_setting(id));
     const auto fire = state.last_fires.find(id);
     if (record.schedule && fire != state.last_fires.end() && identity != state.settings.end() &&
@@ -201,6 +206,14 @@ void Pools::consider(Record& record, Instant now) {
   record.ask_again.reset();
   changed_.insert(record.pool.id);
   const auto members = parts_.candidates(record.pool, now);
+  const bool still_proving =
+      std::any_of(members.begin(), members.end(), [](const rotation::Candidate& member) {
+        return member.state == model::KeyState::unknown && member.secret_loaded;
+      });
+  if (record.state.active.empty() && still_proving && now.wall < settled_at_) {
+    record.ask_again = settled_at_;
+    return;
+  }
   const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
   const rotation::Situation situation{record.pool, record.state, members, history, now.wall};
   const auto request = rotation::wanted(situation);
@@ -269,13 +282,14 @@ void Pools::fire_if_due(Record& record, Instant now) {
 
 void Pools::refresh_if_due(Record& record, Instant now) {
   if (record.refreshing || record.state.active.empty() ||
-      !rotation::refresh_due(record.pool, record.state, now.wall))
+      (!record.republish && !rotation::refresh_due(record.pool, record.state, now.wall)))
     return;
   const bool busy = std::any_of(record.history.begin(), record.history.end(),
                                 [](const auto& row) { return !model::is_final(row.state); });
   if (busy)
     return;
   record.refreshing = true;
+  record.republish = false;
   run_step(rotation::refresh(context_of(record, now)), now);
 }
 

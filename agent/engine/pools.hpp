@@ -86,6 +86,7 @@ class Pools {
     std::optional<WallTime> ask_again;
     std::string problem;
     bool refreshing = false;
+    bool republish = false;  // after a start: the files may be gone
     bool dirty = true;  // to be looked at
   };
 
@@ -106,6 +107,7 @@ class Pools {
 
   PoolParts parts_;
   std::shared_ptr<const Setup> setup_;
+  WallTime settled_at_;  // from when on a first key is chosen without waiting for better ones
   std::map<std::string, Record> records_;
   std::multimap<std::string, std::string> pools_of_key_;
   std::multimap<SteadyTime, rotation::StepRequest> delayed_;

@@ -2,7 +2,6 @@
 
 #include <spdlog/logger.h>
 
-#include <array>
 #include <functional>
 #include <thread>
 
@@ -14,7 +13,9 @@ namespace keyherd::engine {
 
 namespace {
 
-constexpr std::size_t kStepRunners = 4;
+constexpr std::size_t kFileRunners = 2;
+constexpr std::size_t kHookRunners = 4;
+constexpr std::size_t kStepRunners = kFileRunners + kHookRunners;
 constexpr std::size_t kStepQueue = 1'024;
 constexpr std::size_t kStoreQueue = 256;
 constexpr std::chrono::seconds kIdle{3600};
@@ -35,6 +36,8 @@ class Threads final : public WorkerThreads {
     for (int i = 0; i < options_.probe_workers; ++i)
       probers_.emplace_back([this](const std::stop_token& stop) { probe_loop(stop); });
     for (std::size_t i = 0; i < kStepRunners; ++i)
+      steps_.push_back(std::make_unique<BoundedQueue<StepOrder>>(kStepQueue));
+    for (std::size_t i = 0; i < kStepRunners; ++i)
       runners_.emplace_back([this, i](const std::stop_token& stop) { step_loop(i, stop); });
     writer_ = std::jthread([this](const std::stop_token& stop) { store_loop(stop); });
   }
@@ -46,11 +49,13 @@ class Threads final : public WorkerThreads {
 
   bool start_probe(ProbeOrder order) override { return probes_.try_push(std::move(order)); }
 
-  // One pool's steps keep their order and never run at the same time; pools do not wait for each
-  // other's slow hooks.
+  // One pool's files keep their order, and so do its hooks; a hook that hangs holds up neither the
+  // next key's file nor, mostly, another pool's hooks.
   void run_step(StepOrder order) override {
-    const std::size_t runner = std::hash<std::string>{}(order.request.pool) % kStepRunners;
-    if (!steps_[runner].try_push(std::move(order)))
+    const std::size_t pool = std::hash<std::string>{}(order.request.pool);
+    const bool hooks = order.request.kind == rotation::StepRequest::Kind::deliver;
+    const std::size_t runner = hooks ? kFileRunners + pool % kHookRunners : pool % kFileRunners;
+    if (!steps_[runner]->try_push(std::move(order)))
       options_.log.error("too many publications are waiting; a step is lost until the next start");
   }
 
@@ -106,7 +111,7 @@ class Threads final : public WorkerThreads {
 
   void step_loop(std::size_t runner, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      auto order = steps_[runner].pop(idle_deadline(), stop);
+      auto order = steps_[runner]->pop(idle_deadline(), stop);
       if (!order)
         continue;
       static_cast<void>(options_.post(StepFinished{run(*order, stop)}, stop));
@@ -141,9 +146,7 @@ class Threads final : public WorkerThreads {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<net::Transport> transport_;
   BoundedQueue<ProbeOrder> probes_;
-  std::array<BoundedQueue<StepOrder>, kStepRunners> steps_{
-      BoundedQueue<StepOrder>(kStepQueue), BoundedQueue<StepOrder>(kStepQueue),
-      BoundedQueue<StepOrder>(kStepQueue), BoundedQueue<StepOrder>(kStepQueue)};
+  std::vector<std::unique_ptr<BoundedQueue<StepOrder>>> steps_;
   BoundedQueue<std::function<void(store::Store&)>> jobs_;
   TailThread tail_;
   std::vector<std::jthread> probers_;

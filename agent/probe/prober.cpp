@@ -14,7 +14,8 @@ using model::Verdict;
 
 constexpr std::size_t kMessageBytes = 200;
 
-// tokens × price per million, saturating. A probe has few tokens, but a provider may claim any number.
+// tokens × price per million, saturating: a probe has few tokens, but a provider may claim any
+// number.
 model::NanoUsd cost_of(std::int64_t tokens, model::NanoUsd per_million) {
   constexpr std::int64_t kMillion = 1'000'000;
   std::int64_t whole = 0;

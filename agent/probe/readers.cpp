@@ -52,8 +52,10 @@ bool is_currency(std::string_view code) {
 Reading by_balance(std::string currency, std::int64_t nanos) {
   Reading reading = good();
   reading.balances.push_back({std::move(currency), nanos});
-  if (nanos <= 0)
+  if (nanos <= 0) {
     reading.verdict = Verdict::balance_exhausted;
+    reading.message = "the balance is used up";
+  }
   return reading;
 }
 
@@ -131,10 +133,12 @@ Reading read_deepseek_balance(const json& body) {
     in_debt = in_debt && *total < 0;
     reading.balances.push_back({*currency, *total});
   }
-  if (!*available)
+  if (!*available) {
     reading.verdict = Verdict::balance_exhausted;
-  else if (in_debt)  // available and below zero: the answer contradicts itself
+    reading.message = "the provider says that the balance does not suffice for a call";
+  } else if (in_debt) {  // available and below zero: the answer contradicts itself
     return not_understood("a balance that makes sense");
+  }
   return reading;
 }
 
