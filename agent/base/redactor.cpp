@@ -36,7 +36,8 @@ constexpr std::array<KeyShape, 7> kShapes{{{"sk-", 6},
 
 // The end of something key-like that begins at `at`, or `at` itself.
 std::size_t end_of_shape(std::string_view text, std::size_t at) {
-  if (at > 0 && is_token_character(text[at - 1]) && text[at - 1] != '=' && text[at - 1] != '/')
+  if (at > 0 && is_token_character(text[at - 1]) && text[at - 1] != '=' && text[at - 1] != '/' &&
+      text[at - 1] != '.')
     return at;  // inside a longer word: "task-list"
   for (const KeyShape& shape : kShapes) {
     if (text.substr(at, shape.prefix.size()) != shape.prefix)

@@ -33,8 +33,8 @@ bool wants_colour(const Environment& environment) {
 int usage_error(cli::Context& context, CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0)  // --help and the like
     return app.exit(error, context.out, context.err);
-  return cli::report(context, Error{ErrorCode::invalid, std::string(error.what()) +
-                                                            "; see: keyherd --help"});
+  return cli::report(
+      context, Error{ErrorCode::invalid, std::string(error.what()) + "; see: keyherd --help"});
 }
 
 }  // namespace
@@ -45,8 +45,9 @@ int main(int argc, char** argv) {
   const auto files = make_posix_file_system();
   const SystemClock clock;
   Redactor redactor;
-  cli::Context context{std::cout, std::cerr, environment, *files, clock, redactor};
-  context.colour = wants_colour(environment);
+  cli::Context context{std::cout,   std::cerr, environment, *files,
+                       clock,       redactor,  false,       wants_colour(environment),
+                       std::nullopt};
 
   CLI::App app("Watches, accounts for and rotates a herd of LLM API keys.", "keyherd");
   app.require_subcommand(1);

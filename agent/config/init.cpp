@@ -35,7 +35,7 @@ constexpr std::array<KnownVariable, 13> kVariables{{
 constexpr int kMaxNumbered = 99;
 
 constexpr std::string_view kHead =
-    R"(# Keyherd's configuration. Check it with `keyherd check`, and with `keyherd check --probe` the keys too.
+    R"(# Keyherd's configuration. `keyherd check` reads it, `keyherd check --probe` tries the keys too.
 # Secrets are never written here, only where they are: env:NAME, file:PATH, exec:["cmd", "arg"],
 # credential:NAME (systemd) or keyring:ID.
 

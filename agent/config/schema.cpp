@@ -206,7 +206,7 @@ constexpr std::array kQuota{
           .type = Type::choice,
           .fallback = "\"tokens\"",
           .choices = "tokens input_tokens output_tokens requests usd",
-          .doc = "Of what."},
+          .doc = "What is counted."},
     Field{.name = "window",
           .type = Type::window,
           .fallback = "\"day\"",

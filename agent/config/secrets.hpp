@@ -28,7 +28,7 @@ struct SecretSources {
   const FileSystem& files;
   std::chrono::milliseconds timeout{10'000};  // of exec
   // Unseals an entry of the agent's own store; without it keyring references are an error.
-  std::function<Result<Secret>(const std::string& id)> keyring;
+  std::function<Result<Secret>(const std::string& id)> keyring{};
 };
 
 // The secret behind a reference, without the newline that ends it in a file or in a command's

@@ -210,18 +210,21 @@ std::vector<WallTime> Schedule::next_n(WallTime after, std::size_t n) const {
 }
 
 std::optional<WallTime> Schedule::latest(WallTime at) const {
-  // Looks back twice as far each time, then forward over what that added.
   const WallTime first{kFirstInstant};
   const WallTime earliest = at < first + kFurthest ? first : at - kFurthest;
-  for (std::chrono::nanoseconds back = std::chrono::minutes{1};; back *= 2) {
-    const WallTime from = at < earliest + back ? earliest : at - back;
-    Walk walk(impl_->zone, impl_->rule, from);
-    std::optional<WallTime> found;
-    for (auto firing = walk.next(); firing && *firing <= at; firing = walk.next())
-      found = firing;
-    if (found || from <= earliest)
-      return found;
+  auto found = next(earliest);
+  if (!found || *found > at)
+    return std::nullopt;
+  // Halves the stretch after the latest one found; firings are whole seconds apart.
+  for (WallTime none_after = at; none_after - *found >= seconds{1};) {
+    const WallTime middle = *found + (none_after - *found) / 2;
+    const auto later = next(middle);
+    if (later && *later <= at)
+      found = later;
+    else
+      none_after = middle;
   }
+  return found;
 }
 
 Firings Schedule::between(WallTime after, WallTime until, std::size_t cap) const {

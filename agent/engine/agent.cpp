@@ -61,8 +61,9 @@ class RunningAgent final : public Agent {
     KH_ASSIGN(installation_key_, installation_key(*store, *state));
     KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
     start_workers(std::move(store), *setup, state->cursors);
-    engine_ = std::make_unique<Engine>(EngineOptions{*workers_, [this](Event event) { post(std::move(event)); },
-                                                     random_, options_.log, published_});
+    engine_ = std::make_unique<Engine>(
+        EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
+                      options_.log, published_});
     const Instant now = options_.clock.now();
     KH_TRY(engine_->start(setup, *state, now));
     engine_->step(now);
@@ -95,8 +96,7 @@ class RunningAgent final : public Agent {
     }
     if (workers_)
       workers_->stop();
-    options_.log.info("stopped after {}",
-                      describe_duration(options_.clock.now().steady - started));
+    options_.log.info("stopped after {}", describe_duration(options_.clock.now().steady - started));
   }
 
  private:
@@ -106,8 +106,13 @@ class RunningAgent final : public Agent {
 
   void start_workers(std::unique_ptr<store::Store> store, const Setup& setup,
                      std::vector<model::FileCursor> cursors) {
-    WorkerOptions workers{options_.files, options_.clock, options_.redactor, options_.log};
-    workers.probe_workers = setup.config.agent.probe_workers;
+    WorkerOptions workers{options_.files,
+                          options_.clock,
+                          options_.redactor,
+                          options_.log,
+                          setup.config.agent.probe_workers,
+                          {},
+                          {}};
     workers.post = [this](Event event, const std::stop_token& stop) {
       return events_.push(std::move(event), stop);
     };
@@ -119,7 +124,8 @@ class RunningAgent final : public Agent {
   }
 
   Status start_server(const Setup& setup) {
-    control_ = make_control({published_, [this](Event event) { return events_.try_push(std::move(event)); },
+    control_ = make_control({published_,
+                             [this](Event event) { return events_.try_push(std::move(event)); },
                              [this](auto job) { return workers_->try_with_store(std::move(job)); },
                              [this](auto promise) { start_reload(std::move(promise)); },
                              [this] {
@@ -134,9 +140,9 @@ class RunningAgent final : public Agent {
     api::install_hooks(server, parts);
     auto started = net::start_server(std::move(server), api::make_routes(parts));
     if (!started)
-      return fail(with_context(started.error(),
-                               "listening on " + setup.config.agent.listen_address + ":" +
-                                   std::to_string(setup.config.agent.listen_port)));
+      return fail(
+          with_context(started.error(), "listening on " + setup.config.agent.listen_address + ":" +
+                                            std::to_string(setup.config.agent.listen_port)));
     server_ = std::move(*started);
     return {};
   }
@@ -211,8 +217,8 @@ class RunningAgent final : public Agent {
   }
 
   tl::unexpected<Error> reload_failed(const std::string& why) {
-    static_cast<void>(events_.try_push(
-        Call{[why](Engine& engine, Instant) { engine.reload_failed(why); }}));
+    static_cast<void>(
+        events_.try_push(Call{[why](Engine& engine, Instant) { engine.reload_failed(why); }}));
     return fail(ErrorCode::invalid, why);
   }
 

@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::seconds kLongestSleep{5};
 constexpr std::chrono::hours kPruneEvery{1};
 constexpr std::chrono::seconds kClockStep{2};
+constexpr std::chrono::seconds kHeartbeat{30};
 constexpr std::chrono::hours kMinutesKept{24 * 32};
 
 }  // namespace
@@ -209,11 +210,15 @@ void Engine::commit_if_due(Instant now) {
     return;
   if (pipeline_.starts_fresh() && accounting_.has_work(now))
     accounting_.fill(now);
+  // Even an idle agent shows that its state can be saved.
+  if (now.wall - pipeline_.last_success().value_or(now.wall - kHeartbeat) >= kHeartbeat)
+    pipeline_.next().settings["saved_at"] = format_rfc3339(now.wall);
   if (!pipeline_.can_start(now))
     return;
-  options_.effects.with_store([batch = pipeline_.start(), post = options_.post](store::Store& store) {
-    post(Committed{batch->empty() ? Status{} : store.commit(*batch)});
-  });
+  options_.effects.with_store(
+      [batch = pipeline_.start(), post = options_.post](store::Store& store) {
+        post(Committed{batch->empty() ? Status{} : store.commit(*batch)});
+      });
 }
 
 void Engine::prune_if_due(Instant now) {
@@ -225,7 +230,8 @@ void Engine::prune_if_due(Instant now) {
   }
   pruned_at_ = now.steady;
   const auto& agent = setup_->config.agent;
-  options_.effects.with_store([usage = now.wall - agent.keep_usage, minutes = now.wall - kMinutesKept,
+  options_.effects.with_store([usage = now.wall - agent.keep_usage,
+                               minutes = now.wall - kMinutesKept,
                                evidence = now.wall - agent.keep_evidence](store::Store& store) {
     // A failure shows in the next commit as well, which reports it.
     static_cast<void>(store.prune(usage, minutes, evidence));

@@ -24,9 +24,8 @@ std::vector<std::shared_ptr<const View>> in_order(
 void Engine::publish_if_due(Instant now) {
   const auto pools = pools_.take_changed();
   for (const std::string& id : pools) {
-    const bool configured =
-        std::any_of(setup_->config.pools.begin(), setup_->config.pools.end(),
-                    [&](const model::Pool& pool) { return pool.id == id; });
+    const bool configured = std::any_of(setup_->config.pools.begin(), setup_->config.pools.end(),
+                                        [&](const model::Pool& pool) { return pool.id == id; });
     if (configured)
       pool_views_[id] = std::make_shared<const model::PoolView>(pools_.view(id, now));
   }
@@ -77,7 +76,8 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
   view->recent.assign(record.recent.begin(), record.recent.end());
   view->changes.assign(record.changes.begin(), record.changes.end());
   view->last_probe = record.last_probe;
-  view->probe_interval = probing_.interval(record.key.id);
+  if (!view->health.paused)  // a paused key is not probed: it has no interval
+    view->probe_interval = probing_.interval(record.key.id);
   view->probes = record.probes;
   view->usage_by_model = record.usage_by_model;
   view->usage_failures = record.usage_failures;

@@ -14,8 +14,7 @@ std::string fingerprint_setting(const std::string& key) {
 }
 
 model::HistogramView probe_histogram() {
-  static const std::vector<double> kBounds{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60};
-  return {kBounds, std::vector<std::uint64_t>(kBounds.size() + 1), 0};
+  return model::make_histogram({.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60});
 }
 
 // Whether a piece of evidence is worth keeping: every probe, every bad sign, and the good line that
@@ -122,10 +121,7 @@ void Herd::observe(const model::Evidence& evidence, Instant now) {
 void Herd::observe_duration(const model::Evidence& evidence, const std::string& provider) {
   model::HistogramView& histogram =
       providers_.at(provider).durations[static_cast<std::size_t>(*evidence.probe)];
-  const double seconds = std::chrono::duration<double>(evidence.latency).count();
-  const auto bucket = std::lower_bound(histogram.bounds.begin(), histogram.bounds.end(), seconds);
-  ++histogram.buckets[static_cast<std::size_t>(bucket - histogram.bounds.begin())];
-  histogram.sum += seconds;
+  model::observe(histogram, std::chrono::duration<double>(evidence.latency).count());
   touched_.providers.insert(provider);
 }
 

@@ -35,12 +35,6 @@ std::string_view kind_of(const model::PublishTarget& target) {
   return std::visit(Kind{}, target);
 }
 
-void observe(model::HistogramView& histogram, double seconds) {
-  const auto bucket = std::lower_bound(histogram.bounds.begin(), histogram.bounds.end(), seconds);
-  ++histogram.buckets[static_cast<std::size_t>(bucket - histogram.bounds.begin())];
-  histogram.sum += seconds;
-}
-
 // A refused request as a row that people can read; it is not journaled.
 model::Rotation refused_rotation(const model::Pool& pool, const model::PoolState& state,
                                  const rotation::Request& request, const std::string& message,
@@ -95,8 +89,8 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
     record.state.pool = pool.id;
     record.dirty = true;
     const auto schedule = setup_->schedules.find(pool.id);
-    record.schedule = schedule == setup_->schedules.end() ? std::nullopt
-                                                          : std::optional(schedule->second);
+    record.schedule =
+        schedule == setup_->schedules.end() ? std::nullopt : std::optional(schedule->second);
     if (!record.schedule) {
       record.next_fire.reset();
     } else if (!same_schedule || !record.next_fire) {
@@ -120,9 +114,12 @@ void Pools::restore(const store::State& state, Instant now) {
     for (const model::Rotation& rotation : state.rotations) {
       if (rotation.pool == id && record.history.size() < kHistory)
         record.history.push_back(rotation);
-      if (rotation.pool == id && rotation.state == model::RotationState::committed)
-        record.last_success_at = std::max(record.last_success_at.value_or(rotation.updated_at),
-                                          rotation.updated_at);
+      if (rotation.pool != id || rotation.state != model::RotationState::committed)
+        continue;  // newest first: the first of a kind is its last
+      if (!record.last_success_at)
+        record.last_success_at = rotation.updated_at;
+      if (!record.last_scheduled_success_at && rotation.trigger == model::RotationTrigger::schedule)
+        record.last_scheduled_success_at = rotation.updated_at;
     }
     record.republish = !record.state.active.empty();
     const auto identity = state.settings.find(schedule_setting(id));
@@ -323,10 +320,8 @@ void Pools::proceed(Record& record, rotation::Transition transition, Instant now
     ++record.totals.rotations[static_cast<std::size_t>(transition.rotation.trigger)];
     store_totals(record);
   }
-  parts_.pipeline.then(
-      [this, pool = record.pool.id, transition = std::move(transition)](Instant then) {
-        after_commit(pool, transition, then);
-      });
+  parts_.pipeline.then([this, pool = record.pool.id, transition = std::move(transition)](
+                           Instant then) { after_commit(pool, transition, then); });
   changed_.insert(record.pool.id);
   static_cast<void>(now);
 }
@@ -358,13 +353,16 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
 void Pools::settle(Record& record, const model::Rotation& rotation, Instant now) {
   const double seconds =
       std::chrono::duration<double>(rotation.updated_at - rotation.started_at).count();
-  observe(durations_, std::max(0.0, seconds));
-  if (rotation.state == model::RotationState::committed)
+  model::observe(durations_, std::max(0.0, seconds));
+  if (rotation.state == model::RotationState::committed) {
     record.last_success_at = now.wall;
-  else
+    if (rotation.trigger == model::RotationTrigger::schedule)
+      record.last_scheduled_success_at = now.wall;
+  } else {
     parts_.log.warn("rotation {} of pool {} ended {}: {}", rotation.id, rotation.pool,
                     model::to_string(rotation.state),
                     rotation.steps.empty() ? "" : rotation.steps.back().note);
+  }
   if (record.waiting && record.waiting_for == rotation.id) {
     record.waiting->set(rotation);
     record.waiting.reset();
@@ -395,9 +393,8 @@ void Pools::step_finished(const rotation::StepDone& done, Instant now) {
     finish_refresh(record, done, now);
     return;
   }
-  const auto row = std::find_if(record.history.begin(), record.history.end(), [&](const auto& one) {
-    return one.id == done.request.rotation;
-  });
+  const auto row = std::find_if(record.history.begin(), record.history.end(),
+                                [&](const auto& one) { return one.id == done.request.rotation; });
   if (row == record.history.end())
     return;
   if (auto transition = rotation::advance(context_of(record, now), model::Rotation(*row), done))
@@ -464,11 +461,13 @@ Promise<model::Rotation> Pools::rotate(const api::RotateCommand& command, Instan
   request.reason = command.reason.empty() ? "asked for by hand" : command.reason;
   request.actor = command.actor;
   request.by_person = true;
-  const auto plan = rotation::plan({record.pool, record.state, members, history, now.wall}, request);
+  const auto plan =
+      rotation::plan({record.pool, record.state, members, history, now.wall}, request);
   if (!plan && plan.error().guard == rotation::Guard::conflict) {
     promise.set(fail(ErrorCode::conflict, plan.error().message));
   } else if (!plan) {
-    promise.set(refused_rotation(record.pool, record.state, request, plan.error().message, now.wall));
+    promise.set(
+        refused_rotation(record.pool, record.state, request, plan.error().message, now.wall));
   } else if (command.dry_run) {
     promise.set(planned_rotation(*plan, record.pool, record.state, now.wall));
   } else {
@@ -521,6 +520,7 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
   view.next_rotation_at = record.next_fire;
   view.last_scheduled_at = record.last_fire;
   view.last_success_at = record.last_success_at;
+  view.last_scheduled_success_at = record.last_scheduled_success_at;
   view.rotations = record.totals.rotations;
   view.failures = record.totals.failures;
   view.schedule_runs = record.totals.schedule_runs;

@@ -1,8 +1,8 @@
 #pragma once
 
 // The pools at work: schedules that fire, events that call for another key, the journaled steps of
-// each rotation. Decides through rotation/planner.hpp, proceeds through rotation/workflow.hpp; every
-// step waits for the commit of the one before. Owned by the loop.
+// each rotation. Decides through rotation/planner.hpp, proceeds through rotation/workflow.hpp;
+// every step waits for the commit of the one before. Owned by the loop.
 
 #include <deque>
 #include <functional>
@@ -43,8 +43,8 @@ class Pools {
   explicit Pools(PoolParts parts) : parts_(std::move(parts)) {}
 
   void configure(std::shared_ptr<const Setup> setup, Instant now);
-  // What an earlier run left: called once, after the first configure and after the keys' beliefs are
-  // restored. Unfinished rotations go on.
+  // What an earlier run left: called once, after the first configure and after the keys' beliefs
+  // are restored. Unfinished rotations go on.
   void restore(const store::State& state, Instant now);
 
   // Something about these keys changed: their pools are looked at again in run().
@@ -81,13 +81,14 @@ class Pools {
     std::optional<WallTime> last_fire;  // handled
     std::optional<WallTime> next_fire;
     std::optional<WallTime> last_success_at;
+    std::optional<WallTime> last_scheduled_success_at;
     std::optional<Promise<model::Rotation>> waiting;  // whoever asked for the running rotation
     std::string waiting_for;                          // its id
     std::optional<WallTime> ask_again;
     std::string problem;
     bool refreshing = false;
     bool republish = false;  // after a start: the files may be gone
-    bool dirty = true;  // to be looked at
+    bool dirty = true;       // to be looked at
   };
 
   rotation::WorkflowContext context_of(const Record& record, Instant now) const;
@@ -112,9 +113,11 @@ class Pools {
   std::multimap<std::string, std::string> pools_of_key_;
   std::multimap<SteadyTime, rotation::StepRequest> delayed_;
   std::set<std::string> changed_;
-  model::HistogramView durations_{{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300}, std::vector<std::uint64_t>(11), 0};
+  model::HistogramView durations_ =
+      model::make_histogram({0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300});
   std::map<std::string, std::int64_t> notifications_{{"file", 0}, {"exec", 0}, {"webhook", 0}};
-  std::map<std::string, std::int64_t> notification_failures_{{"file", 0}, {"exec", 0}, {"webhook", 0}};
+  std::map<std::string, std::int64_t> notification_failures_{
+      {"file", 0}, {"exec", 0}, {"webhook", 0}};
 };
 
 }  // namespace keyherd::engine

@@ -23,8 +23,9 @@ void Probing::configure(Instant now) {
       const model::KeyHealth* health = herd_.tracker().health(id);
       std::chrono::nanoseconds wait{0};
       if (health != nullptr && health->last_probe_at && record.verified)
-        wait = std::clamp<std::chrono::nanoseconds>(*health->last_probe_at + settings.every - now.wall,
-                                                    std::chrono::nanoseconds(0), settings.every);
+        wait =
+            std::clamp<std::chrono::nanoseconds>(*health->last_probe_at + settings.every - now.wall,
+                                                 std::chrono::nanoseconds(0), settings.every);
       schedule_.set(id, now.steady + wait + spread);
       spread += kFirstSpacing;
     }
@@ -110,10 +111,7 @@ void Probing::run(Instant now) {
       return;
     }
     busy_.insert(key);
-    const double late = std::chrono::duration<double>(now.steady - at).count();
-    const auto bucket = std::lower_bound(delays_.bounds.begin(), delays_.bounds.end(), late);
-    ++delays_.buckets[static_cast<std::size_t>(bucket - delays_.bounds.begin())];
-    delays_.sum += late;
+    model::observe(delays_, std::chrono::duration<double>(now.steady - at).count());
   }
 }
 
@@ -138,9 +136,9 @@ std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
   }
   rotation::StepDone done{*order.step, {}, {}};
   if (evidence.verdict != model::Verdict::ok)
-    done.verified = fail(ErrorCode::denied, std::string(model::to_string(evidence.verdict)) +
-                                                (evidence.message.empty() ? "" : ": ") +
-                                                evidence.message);
+    done.verified =
+        fail(ErrorCode::denied, std::string(model::to_string(evidence.verdict)) +
+                                    (evidence.message.empty() ? "" : ": ") + evidence.message);
   return done;
 }
 

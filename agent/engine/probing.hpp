@@ -1,7 +1,7 @@
 #pragma once
 
-// Sends probes when they are due: the herd's own, those that verify a rotation's key, and those that
-// somebody asked for. Owned by the loop.
+// Sends probes when they are due: the herd's own, those that verify a rotation's key, and those
+// that somebody asked for. Owned by the loop.
 
 #include <map>
 #include <optional>
@@ -64,7 +64,7 @@ class Probing {
   std::set<std::string> busy_;  // keys with a probe of their own under way
   std::map<std::string, std::chrono::nanoseconds> intervals_;
   std::uint64_t next_order_ = 1;
-  model::HistogramView delays_{{0.005, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300}, std::vector<std::uint64_t>(10), 0};
+  model::HistogramView delays_ = model::make_histogram({0.005, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300});
 };
 
 }  // namespace keyherd::engine

@@ -22,12 +22,14 @@
 
 namespace keyherd::model {
 
-// Cumulative buckets as Prometheus has them; upper bounds are the exposition's business.
+// A histogram as Prometheus has it: buckets are cumulative, the last is +Inf and so the count.
 struct HistogramView {
   std::vector<double> bounds;          // seconds, ascending, without +Inf
-  std::vector<std::uint64_t> buckets;  // one more than bounds: the last is +Inf's own
+  std::vector<std::uint64_t> buckets;  // one more than bounds
   double sum = 0;
 };
+HistogramView make_histogram(std::vector<double> bounds);
+void observe(HistogramView& histogram, double seconds);
 
 // Reasons of failed log lines, label `reason` of keyherd_usage_request_failures_total.
 enum class UsageFailure { auth, quota, rate_limited, client_error, server_error, network };
@@ -67,8 +69,9 @@ struct KeyView {
 struct PoolView {
   Pool pool;
   PoolState state;
-  int available = 0;           // usable member keys
-  bool survives_key_loss = false;  // more than one usable key, in more than one limit group if it has several
+  int available = 0;  // usable member keys
+  bool survives_key_loss =
+      false;  // more than one usable key, in more than one limit group if it has several
   std::optional<WallTime> next_rotation_at;
   std::optional<WallTime> last_scheduled_at;
   std::optional<WallTime> last_success_at;
@@ -83,8 +86,8 @@ struct PoolView {
 
 struct ProviderView {
   Provider provider;
-  bool up = true;             // false during an incident of the provider
-  std::string incident;       // one sentence
+  bool up = true;        // false during an incident of the provider
+  std::string incident;  // one sentence
   std::optional<WallTime> incident_since;
   std::array<HistogramView, kProbeKindCount> durations;
   std::optional<double> clock_skew_seconds;

@@ -16,6 +16,7 @@ namespace keyherd::net {
 namespace {
 
 constexpr std::chrono::milliseconds kDrainTime{1'000};
+constexpr std::chrono::milliseconds kDrainTimeAtStop{200};
 
 // A bounded set for metrics: a client may write any word.
 std::string_view known_method(std::string_view method) {
@@ -118,6 +119,8 @@ bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
   if (sends_body)
     client.answer_body = std::move(response.body);
   unsent_bytes_ += client.answer_body.size();
+  if (client.close_after)
+    client.reader.discard();
   hold(client, client.reader.held_bytes());
   enter(client, Client::Phase::writing, now_ + options_.write_deadline);
   report(client, response.status);
@@ -153,7 +156,7 @@ void Front::finish(Client& client) {
   client.written = 0;
   if (client.close_after) {
     ::shutdown(client.socket.get(), SHUT_WR);
-    enter(client, Client::Phase::draining, now_ + kDrainTime);
+    enter(client, Client::Phase::draining, now_ + (is_stopping() ? kDrainTimeAtStop : kDrainTime));
     watch(client, EPOLLIN);
     return;
   }

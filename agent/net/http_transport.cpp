@@ -69,8 +69,10 @@ Result<Headers> build_headers(const HttpRequest& request, const UrlParts& url,
                   {"User-Agent", user_agent},
                   {"Accept", "*/*"},
                   {"Accept-Encoding", "identity"}};
-  if (!request.body.empty())
+  if (!request.body.empty()) {
+    KH_TRY(check_header("Content-Type", request.content_type));
     headers.emplace_back("Content-Type", request.content_type);
+  }
   for (const auto& header : request.headers) {
     KH_TRY(check_header(header.first, header.second));
     const bool replaces_ours = std::any_of(headers.begin(), headers.end(), [&](auto& ours) {

@@ -26,6 +26,11 @@ void RequestReader::next() {
   *this = std::move(fresh);
 }
 
+void RequestReader::discard() {
+  buffer_ = std::string();
+  request_.body = std::string();
+}
+
 OrRefusal<std::optional<std::size_t>> RequestReader::find_head_end() {
   while (scanned_ < buffer_.size()) {
     const auto end = buffer_.find('\n', scanned_);

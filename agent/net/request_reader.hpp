@@ -33,6 +33,9 @@ class RequestReader {
   // Forgets the current request and starts on what follows it.
   void next();
 
+  // Frees what is held of a request that will not be read to its end.
+  void discard();
+
   // Nothing of a request has come yet.
   [[nodiscard]] bool is_idle() const { return part_ == Part::head && buffer_.empty(); }
   [[nodiscard]] bool in_body() const { return part_ != Part::head; }

@@ -2,16 +2,21 @@
 
 #include <netdb.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <system_error>
+#include <thread>
 
 namespace keyherd::net {
 
 namespace {
 
-// How soon a stop is noticed: gai_suspend(3) can wait for a time or an answer, not for a token.
-constexpr std::chrono::milliseconds kSlice{20};
+// A bound on each wait, so that a lost wake-up can cost a moment and never a deadline.
+constexpr std::chrono::milliseconds kLongestWait{100};
+// Look-ups that nobody waits for any more and that still have not ended: a dead resolver must not
+// collect threads.
+constexpr std::size_t kMaxAbandoned = 64;
 
 std::vector<SocketAddress> copy_addresses(const addrinfo* list) {
   std::vector<SocketAddress> addresses;
@@ -26,66 +31,83 @@ std::vector<SocketAddress> copy_addresses(const addrinfo* list) {
   return addresses;
 }
 
-addrinfo stream_hints(int flags) {
+int look_up(const std::string& host, const std::string& port, int flags,
+            std::vector<SocketAddress>& addresses) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
-  return hints;
-}
-
-std::vector<SocketAddress> numeric_address(const std::string& host, const std::string& port) {
-  const addrinfo hints = stream_hints(AI_NUMERICHOST);
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0)
-    return {};
-  auto addresses = copy_addresses(found);
+  const int outcome = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (outcome != 0)
+    return outcome;
+  addresses = copy_addresses(found);
   ::freeaddrinfo(found);
-  return addresses;
+  return 0;
 }
 
 }  // namespace
 
-// What getaddrinfo_a reads and writes from its own thread: it must live until that is done.
-struct Resolver::Lookup {
-  Lookup(std::string name, std::string service)
-      : host(std::move(name)), port(std::move(service)), hints(stream_hints(AI_ADDRCONFIG)) {
-    request.ar_name = host.c_str();
-    request.ar_service = port.c_str();
-    request.ar_request = &hints;
-  }
-  ~Lookup() {
-    if (request.ar_result != nullptr)
-      ::freeaddrinfo(request.ar_result);
-  }
-  Lookup(const Lookup&) = delete;
-  Lookup& operator=(const Lookup&) = delete;
+// One look-up in a thread of its own, which ends when the C library gives an answer and not before.
+class Resolver::Lookup {
+ public:
+  Lookup(std::string host, std::string port) : host_(std::move(host)), port_(std::move(port)) {}
 
-  [[nodiscard]] int start() {
-    std::array<gaicb*, 1> list{&request};
-    return ::getaddrinfo_a(GAI_NOWAIT, list.data(), 1, nullptr);
+  // Throws std::system_error when the system has no thread left.
+  void start() {
+    thread_ = std::jthread([this] { run(); });
   }
-  void wait(std::chrono::milliseconds span) {
-    const std::array<const gaicb*, 1> list{&request};
-    timespec timeout{};
-    timeout.tv_nsec = std::chrono::nanoseconds(span).count();
-    ::gai_suspend(list.data(), 1, &timeout);
-  }
-  [[nodiscard]] bool running() { return ::gai_error(&request) == EAI_INPROGRESS; }
 
-  std::string host;
-  std::string port;
-  addrinfo hints;
-  gaicb request{};
+  // The answer, or why it was not waited for.
+  Result<std::vector<SocketAddress>> wait(const Bounds& bounds) KH_EXCLUDES(mutex_) {
+    const std::string doing = "looking up " + host_ + " (DNS)";
+    MutexLock lock(mutex_);
+    while (!done_) {
+      KH_TRY(within(bounds, doing));
+      const auto soon = std::chrono::steady_clock::now() + kLongestWait;
+      changed_.wait_until(mutex_, std::min(bounds.deadline, soon), bounds.stop);
+    }
+    if (outcome_ != 0)
+      return fail(ErrorCode::unavailable, doing + ": " + ::gai_strerror(outcome_));
+    if (addresses_.empty())
+      return fail(ErrorCode::unavailable, doing + ": the name has no address");
+    return addresses_;
+  }
+
+  [[nodiscard]] bool is_done() const KH_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return done_;
+  }
+
+ private:
+  void run() KH_EXCLUDES(mutex_) {
+    std::vector<SocketAddress> addresses;
+    const int outcome = look_up(host_, port_, AI_ADDRCONFIG, addresses);
+    MutexLock lock(mutex_);
+    addresses_ = std::move(addresses);
+    outcome_ = outcome;
+    done_ = true;
+    changed_.notify_all();
+  }
+
+  const std::string host_;
+  const std::string port_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  bool done_ KH_GUARDED_BY(mutex_) = false;
+  int outcome_ KH_GUARDED_BY(mutex_) = 0;
+  std::vector<SocketAddress> addresses_ KH_GUARDED_BY(mutex_);
+  std::jthread thread_;  // last: it ends before the rest goes
 };
 
 Resolver::Resolver() = default;
 
 Resolver::~Resolver() {
   MutexLock lock(mutex_);
-  // The C library would write into freed memory; a stuck look-up must not hold up the shutdown.
+  // A thread inside the C library cannot be ended, and a shutdown does not wait for a dead
+  // resolver: what such a thread still writes to is left to it.
   for (auto& lookup : abandoned_) {
-    if (lookup->running())
+    if (!lookup->is_done())
       static_cast<void>(lookup.release());  // NOLINT(bugprone-unused-return-value)
   }
 }
@@ -93,33 +115,35 @@ Resolver::~Resolver() {
 Result<std::vector<SocketAddress>> Resolver::resolve(const std::string& host, int port,
                                                      const Bounds& bounds) {
   const std::string service = std::to_string(port);
-  if (auto numeric = numeric_address(host, service); !numeric.empty())
+  if (std::vector<SocketAddress> numeric; look_up(host, service, AI_NUMERICHOST, numeric) == 0)
     return numeric;
-  const std::string doing = "looking up " + host;
   auto lookup = std::make_unique<Lookup>(host, service);
-  if (const int started = lookup->start(); started != 0)
-    return fail(ErrorCode::unavailable, doing + ": " + ::gai_strerror(started));
-  while (lookup->running()) {
-    if (auto inside = within(bounds, doing); !inside) {
-      abandon(std::move(lookup));
-      return fail(std::move(inside).error());
-    }
-    lookup->wait(kSlice);
-  }
-  if (const int outcome = ::gai_error(&lookup->request); outcome != 0)
-    return fail(ErrorCode::unavailable, doing + " (DNS): " + ::gai_strerror(outcome));
-  auto addresses = copy_addresses(lookup->request.ar_result);
-  if (addresses.empty())
-    return fail(ErrorCode::unavailable, doing + " (DNS): the name has no address");
+  KH_TRY(begin(*lookup, host));
+  auto addresses = lookup->wait(bounds);
+  if (!addresses && !lookup->is_done())
+    abandon(std::move(lookup));
   return addresses;
 }
 
+Status Resolver::begin(Lookup& lookup, const std::string& host) {
+  const std::string doing = "looking up " + host + " (DNS)";
+  {
+    MutexLock lock(mutex_);
+    std::erase_if(abandoned_, [](const auto& old) { return old->is_done(); });
+    if (abandoned_.size() >= kMaxAbandoned)
+      return fail(ErrorCode::unavailable, doing + ": the resolver does not answer");
+  }
+  try {
+    lookup.start();
+  } catch (const std::system_error& error) {
+    return fail(ErrorCode::unavailable, doing + ": no thread for it: " + error.code().message());
+  }
+  return {};
+}
+
 void Resolver::abandon(std::unique_ptr<Lookup> lookup) {
-  ::gai_cancel(&lookup->request);
   MutexLock lock(mutex_);
-  std::erase_if(abandoned_, [](const auto& old) { return !old->running(); });
-  if (lookup->running())
-    abandoned_.push_back(std::move(lookup));
+  abandoned_.push_back(std::move(lookup));
 }
 
 }  // namespace keyherd::net

@@ -23,7 +23,7 @@ struct SocketAddress {
 class Resolver {
  public:
   Resolver();
-  // Lookups that the C library still works on outlive this object.
+  // Look-ups that the C library still works on outlive this object.
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -34,7 +34,8 @@ class Resolver {
                                              const Bounds& bounds) KH_EXCLUDES(mutex_);
 
  private:
-  struct Lookup;
+  class Lookup;
+  Status begin(Lookup& lookup, const std::string& host) KH_EXCLUDES(mutex_);
   void abandon(std::unique_ptr<Lookup> lookup) KH_EXCLUDES(mutex_);
 
   Mutex mutex_;

@@ -44,9 +44,10 @@ void Workers::stop() {
 }
 
 void Workers::run(const std::stop_token& stop) {
-  constexpr std::chrono::minutes kLongWait{1};
+  // Bounded, so that a wake-up lost at the moment of the stop costs a part of its two seconds only.
+  constexpr std::chrono::milliseconds kLongestWait{250};
   while (!stop.stop_requested()) {
-    const auto job = queue_.pop(std::chrono::steady_clock::now() + kLongWait, stop);
+    const auto job = queue_.pop(std::chrono::steady_clock::now() + kLongestWait, stop);
     if (job)
       deliver_(job->connection, answer(*job));
   }

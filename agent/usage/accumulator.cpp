@@ -15,7 +15,9 @@ constexpr std::int64_t kMinuteNanos = std::chrono::nanoseconds(std::chrono::minu
 constexpr std::chrono::minutes kMaxAhead{5};
 constexpr std::uint64_t kTokensPerPrice = 1'000'000;
 
-void sum(std::int64_t& total, std::int64_t value) { total = model::saturating_add(total, value); }
+void sum(std::int64_t& total, std::int64_t value) {
+  total = model::saturating_add(total, value);
+}
 
 void add_line(model::UsageCounts& counts, const Record& record, bool failed, model::NanoUsd cost,
               bool unpriced) {
@@ -35,14 +37,15 @@ void add_line(model::UsageCounts& counts, const Record& record, bool failed, mod
 }
 
 Uint128 product(std::int64_t tokens, model::NanoUsd price) {
-  return static_cast<Uint128>(tokens) * static_cast<std::uint64_t>(std::max<model::NanoUsd>(price, 0));
+  return static_cast<Uint128>(tokens) *
+         static_cast<std::uint64_t>(std::max<model::NanoUsd>(price, 0));
 }
 
 }  // namespace
 
 model::NanoUsd price_of(const Record& record, const model::Price& price) {
-  const Uint128 aside = static_cast<Uint128>(record.cached_input) +
-                        static_cast<std::uint64_t>(record.cache_write);
+  const Uint128 aside =
+      static_cast<Uint128>(record.cached_input) + static_cast<std::uint64_t>(record.cache_write);
   const auto input = static_cast<Uint128>(record.input);
   const std::int64_t fresh =
       input > aside ? static_cast<std::int64_t>(input - aside) : std::int64_t{0};
@@ -66,17 +69,38 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
   const std::uint32_t key = names_.key(record.key);
   if (key == NameTable::kNone)
     return reject(model::RejectReason::unknown_key, std::nullopt, offset);
-  std::int64_t at = record.at;
-  if (at > latest_believed_) {
-    at = now_;
+  Line& line = pending_[pending_count_];
+  line.key = key;
+  line.model = names_.model(record.model);
+  line.record = record;
+  if (record.at > latest_believed_) {
+    line.record.at = now_;
     ++counts_.future;
   }
-  const std::uint32_t model = names_.model(record.model);
-  if (model == Names::kOtherModel && record.model != Names::kOther)
+  if (line.model == Names::kOtherModel && record.model != Names::kOther)
     ++counts_.models_folded;
-  auto [cell, is_new] = usage_.at(key, model, at / kBucketNanos);
+  ++counts_.records;
+  last_at_ = std::max(last_at_, line.record.at);
+  line.bucket = line.record.at / kBucketNanos;
+  line.hash = SumTable<Priced>::hash(key, line.model, line.bucket);
+  usage_.expect_slot(line.hash);
+  if (++pending_count_ == kAhead)
+    sum_pending();
+}
+
+void Accumulator::sum_pending() {
+  for (std::size_t i = 0; i < pending_count_; ++i)
+    usage_.expect_cell(pending_[i].hash);
+  for (std::size_t i = 0; i < pending_count_; ++i)
+    sum_up(pending_[i]);
+  pending_count_ = 0;
+}
+
+void Accumulator::sum_up(const Line& line) {
+  const Record& record = line.record;
+  auto [cell, is_new] = usage_.at(line.hash, line.key, line.model, line.bucket);
   if (is_new)
-    cell.price = names_.price(key, model);
+    cell.price = names_.price(line.key, line.model);
   const bool failed = record.status >= 400 || record.status == 0;
   const bool has_tokens = (record.input | record.output) != 0;
   model::NanoUsd cost = record.cost;
@@ -84,11 +108,12 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
     cost = cell.price != nullptr ? price_of(record, *cell.price) : 0;
   const bool unpriced = !failed && has_tokens && record.cost < 0 && cell.price == nullptr;
   add_line(cell.counts, record, failed, cost, unpriced);
-  if (names_.per_minute(key))
-    add_line(minutes_.at(key, 0, at / kMinuteNanos).first, record, failed, cost, unpriced);
-  note(failed ? failures_.at(key, 0, record.status).first : successes_.at(key, 0, 0).first, at);
-  ++counts_.records;
-  last_at_ = std::max(last_at_, at);
+  if (names_.per_minute(line.key))
+    add_line(minutes_.at(line.key, 0, record.at / kMinuteNanos).first, record, failed, cost,
+             unpriced);
+  note(
+      failed ? failures_.at(line.key, 0, record.status).first : successes_.at(line.key, 0, 0).first,
+      record.at);
 }
 
 void Accumulator::reject(model::RejectReason reason, std::optional<Field> field,
@@ -111,7 +136,9 @@ std::optional<WallTime> Accumulator::last_record_at() const {
   return from_unix_nanos(last_at_);
 }
 
-bool Accumulator::empty() const { return counts_ == model::SourceCounts{} && samples_.empty(); }
+bool Accumulator::empty() const {
+  return counts_ == model::SourceCounts{} && samples_.empty();
+}
 
 void Accumulator::take_rows(model::Tally& tally) const {
   tally.usage.reserve(usage_.cells().size());
@@ -144,6 +171,7 @@ void Accumulator::take_evidence(model::Tally& tally) const {
 }
 
 void Accumulator::take(model::Tally& tally) {
+  sum_pending();
   take_rows(tally);
   take_evidence(tally);
   tally.counts = counts_;

@@ -3,6 +3,7 @@
 // Sums lines until the batch is taken. What a line says is attributed and priced here; of rejected
 // lines only reason, field and place are kept, never a value.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,8 +33,8 @@ struct Record {
   model::NanoUsd cost = -1;      // -1: not said
 };
 
-// In nano-USD, rounded half up; saturates. Cached and written tokens are part of input; more of them
-// than input cost as they are, and nothing is taken off.
+// In nano-USD, rounded half up; saturates. Cached and written tokens are part of input; more of
+// them than input cost as they are, and nothing is taken off.
 model::NanoUsd price_of(const Record& record, const model::Price& price);
 
 class Accumulator {
@@ -68,6 +69,17 @@ class Accumulator {
     std::int64_t count = 0;
     std::int64_t at = 0;
   };
+  // Attributed, not yet summed.
+  struct Line {
+    std::uint32_t key;
+    std::uint32_t model;
+    std::int64_t bucket;
+    std::uint64_t hash;  // of these three
+    Record record;
+  };
+  static constexpr std::size_t kAhead = 32;
+  void sum_up(const Line& line);
+  void sum_pending();
   static void note(Last& last, std::int64_t at) {
     ++last.count;
     if (at > last.at)
@@ -82,10 +94,12 @@ class Accumulator {
   std::int64_t latest_believed_ = 0;
   std::int64_t last_at_ = -1;
   model::SourceCounts counts_;
-  SumTable<Priced> usage_;               // key, model, bucket
+  std::array<Line, kAhead> pending_;
+  std::size_t pending_count_ = 0;
+  SumTable<Priced> usage_;                // key, model, bucket
   SumTable<model::UsageCounts> minutes_;  // key, –, minute
-  SumTable<Last> failures_;              // key, –, status
-  SumTable<Last> successes_;             // key
+  SumTable<Last> failures_;               // key, –, status
+  SumTable<Last> successes_;              // key
   std::vector<std::string> samples_;
 };
 

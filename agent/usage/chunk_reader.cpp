@@ -12,7 +12,9 @@ namespace keyherd::usage {
 
 namespace {
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t round_up(std::size_t size) { return (size + kPage - 1) / kPage * kPage; }
+constexpr std::size_t round_up(std::size_t size) {
+  return (size + kPage - 1) / kPage * kPage;
+}
 }  // namespace
 
 void ChunkReader::set_lines(const Format& format, std::uint32_t max_line) {
@@ -23,8 +25,8 @@ void ChunkReader::set_lines(const Format& format, std::uint32_t max_line) {
       round_up(std::max<std::size_t>(chunk_bytes_, std::size_t{max_line} + 2) + kAnchorBytes);
   if (wanted <= capacity_)
     return;
-  buffer_.reset(static_cast<char*>(
-      std::aligned_alloc(kPage, wanted + round_up(RecordParser::kPadding))));
+  buffer_.reset(
+      static_cast<char*>(std::aligned_alloc(kPage, wanted + round_up(RecordParser::kPadding))));
   if (!buffer_)
     throw std::bad_alloc();
   capacity_ = wanted;
@@ -34,8 +36,9 @@ void ChunkReader::set_lines(const Format& format, std::uint32_t max_line) {
 Result<std::string_view> ChunkReader::read(const ReadableFile& file,
                                            const model::FileCursor& cursor) {
   const std::uint64_t begin = cursor.offset - cursor.anchor_length;
-  const std::size_t wanted = std::min(capacity_ - 1, cursor.anchor_length +
-      std::max<std::size_t>(chunk_bytes_, std::size_t{max_line_} + 2));
+  const std::size_t wanted =
+      std::min(capacity_ - 1, cursor.anchor_length +
+                                  std::max<std::size_t>(chunk_bytes_, std::size_t{max_line_} + 2));
   KH_ASSIGN(const std::size_t got, file.read_at(begin, {buffer_.get(), wanted}));
   return std::string_view(buffer_.get(), got);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-// Reads a file on from a cursor, a chunk at a time, and feeds its complete lines to the parser. Every
-// read begins with the anchor, so that it is known in the same read that the new bytes follow the old
-// ones. Its memory is one chunk, whatever the files hold.
+// Reads a file on from a cursor, a chunk at a time, and feeds its complete lines to the parser.
+// Every read begins with the anchor, so that it is known in the same read that the new bytes follow
+// the old ones. Its memory is one chunk, whatever the files hold.
 
 #include <cstddef>
 #include <memory>
@@ -49,7 +49,7 @@ class ChunkReader {
   Fed feed(std::string_view data, const model::FileCursor& cursor, Accumulator& into);
 
   const std::size_t chunk_bytes_;
-  std::size_t capacity_ = 0;  // of the buffer, without padding
+  std::size_t capacity_ = 0;            // of the buffer, without padding
   std::unique_ptr<char, Free> buffer_;  // page-aligned: reading into any other place costs far more
   const Format* format_ = nullptr;
   std::uint32_t max_line_ = 0;

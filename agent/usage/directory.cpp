@@ -86,7 +86,8 @@ std::vector<Match> list_siblings(const FileSystem& files, const std::string& pat
   const std::size_t dot = path.rfind('.');
   const bool has_extension = dot != std::string::npos && dot > name_begin;
   std::vector<Match> siblings;
-  const auto names = files.glob(escape_pattern(path.substr(0, has_extension ? dot : path.size())) + "*");
+  const auto names =
+      files.glob(escape_pattern(path.substr(0, has_extension ? dot : path.size())) + "*");
   if (!names)
     return siblings;
   for (const std::string& name : *names) {

@@ -19,8 +19,9 @@ struct Match {
 
 struct Listing {
   std::vector<Match> files;  // oldest change first, then by name
-  std::vector<std::string> unsure;  // names that could not be examined: what they lead to is unknown
-  std::string problem;              // of the first of them, or why there is nothing at all
+  std::vector<std::string>
+      unsure;           // names that could not be examined: what they lead to is unknown
+  std::string problem;  // of the first of them, or why there is nothing at all
 };
 
 [[nodiscard]] bool is_pattern(std::string_view path);
@@ -32,8 +33,9 @@ std::string fixed_directory(std::string_view path);
 // What the configured path means now. What matches a pattern and is no regular file is passed over.
 Listing list_files(const FileSystem& files, const std::string& path);
 
-// Regular, uncompressed files beside `path` whose names begin like it: "usage.jsonl" may have become
-// "usage.jsonl.1" or "usage-20260501.jsonl". Unsorted names that cannot be examined are left out.
+// Regular, uncompressed files beside `path` whose names begin like it: "usage.jsonl" may have
+// become "usage.jsonl.1" or "usage-20260501.jsonl". Unsorted names that cannot be examined are left
+// out.
 std::vector<Match> list_siblings(const FileSystem& files, const std::string& path);
 // Whether `name` is what rotation makes of `path`: path.N or path-DATE.
 [[nodiscard]] bool is_rotated_name(std::string_view name, std::string_view path);

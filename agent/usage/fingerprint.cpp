@@ -22,7 +22,8 @@ Result<std::optional<std::uint64_t>> hash_range(const ReadableFile& file, std::u
 }
 
 Status load_anchor(const ReadableFile& file, model::FileCursor& cursor) {
-  const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor.offset, kAnchorBytes));
+  const auto length =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor.offset, kAnchorBytes));
   KH_ASSIGN(const auto hash, hash_range(file, cursor.offset - length, length));
   if (!hash)
     return fail(ErrorCode::unavailable, "reading " + cursor.path + ": it became shorter meanwhile");
@@ -32,7 +33,8 @@ Status load_anchor(const ReadableFile& file, model::FileCursor& cursor) {
 }
 
 Status grow_head(const ReadableFile& file, model::FileCursor& cursor) {
-  const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor.offset, kHeadBytes));
+  const auto length =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(cursor.offset, kHeadBytes));
   if (length <= cursor.head_length)
     return {};
   KH_ASSIGN(const auto hash, hash_range(file, 0, length));

@@ -1,7 +1,8 @@
 #pragma once
 
-// How a file is known again when names, inodes and sizes lie: by the hash of its head, which grows with
-// the file to kHeadBytes, and by the hash of the bytes just before the place where reading stopped.
+// How a file is known again when names, inodes and sizes lie: by the hash of its head, which grows
+// with the file to kHeadBytes, and by the hash of the bytes just before the place where reading
+// stopped.
 
 #include <cstddef>
 #include <cstdint>

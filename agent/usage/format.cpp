@@ -6,9 +6,18 @@ namespace keyherd::usage {
 
 namespace {
 
-constexpr std::array<std::string_view, kFieldCount> kFieldNames{
-    "ts",         "key",           "model",  "input_tokens", "output_tokens", "cached_input_tokens",
-    "cache_write_tokens", "reasoning_tokens", "status", "latency_ms", "request_id", "cost_usd"};
+constexpr std::array<std::string_view, kFieldCount> kFieldNames{"ts",
+                                                                "key",
+                                                                "model",
+                                                                "input_tokens",
+                                                                "output_tokens",
+                                                                "cached_input_tokens",
+                                                                "cache_write_tokens",
+                                                                "reasoning_tokens",
+                                                                "status",
+                                                                "latency_ms",
+                                                                "request_id",
+                                                                "cost_usd"};
 
 std::optional<Field> field_from_string(std::string_view name) {
   const auto found = std::find(kFieldNames.begin(), kFieldNames.end(), name);
@@ -41,7 +50,8 @@ Result<std::vector<std::string>> parse_pointer(std::string_view pointer) {
     const std::size_t end = std::min(pointer.find('/'), pointer.size());
     auto name = unescape(pointer.substr(0, end));
     if (!name)
-      return fail(ErrorCode::invalid, "in a JSON Pointer '~' is written '~0' and '/' inside a name '~1'");
+      return fail(ErrorCode::invalid,
+                  "in a JSON Pointer '~' is written '~0' and '/' inside a name '~1'");
     path.push_back(std::move(*name));
     pointer.remove_prefix(end);
   }
@@ -52,8 +62,12 @@ Result<std::vector<std::string>> parse_pointer(std::string_view pointer) {
 
 }  // namespace
 
-const std::array<std::string_view, kFieldCount>& field_names() { return kFieldNames; }
-std::string_view to_string(Field field) { return kFieldNames[static_cast<std::size_t>(field)]; }
+const std::array<std::string_view, kFieldCount>& field_names() {
+  return kFieldNames;
+}
+std::string_view to_string(Field field) {
+  return kFieldNames[static_cast<std::size_t>(field)];
+}
 
 Format Format::native() {
   Format format;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Where in a line's JSON the canonical fields stand. Formats are data: a tree of names, walked along
-// with the document.
+// Where in a line's JSON the canonical fields stand. Formats are data: a tree of names, walked
+// along with the document.
 
 #include <array>
 #include <cstdint>
@@ -16,8 +16,18 @@
 namespace keyherd::usage {
 
 enum class Field : std::uint8_t {
-  ts, key, model, input_tokens, output_tokens, cached_input_tokens, cache_write_tokens,
-  reasoning_tokens, status, latency_ms, request_id, cost_usd
+  ts,
+  key,
+  model,
+  input_tokens,
+  output_tokens,
+  cached_input_tokens,
+  cache_write_tokens,
+  reasoning_tokens,
+  status,
+  latency_ms,
+  request_id,
+  cost_usd
 };
 inline constexpr std::size_t kFieldCount = 12;
 const std::array<std::string_view, kFieldCount>& field_names();

@@ -10,9 +10,12 @@ namespace {
 
 constexpr std::size_t kMaxModelName = 128;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
-// A label shows the name: valid UTF-8 it is (the parser checked), control characters it must not hold.
+// A label shows the name: valid UTF-8 it is (the parser checked), control characters it must not
+// hold.
 bool fits_a_label(std::string_view name) {
   return !name.empty() && name.size() <= kMaxModelName &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -29,7 +32,8 @@ bool matches(std::string_view text, std::string_view pattern) {
 
 std::string_view without_date(std::string_view model) {
   for (const std::string_view pattern : {"-9999-99-99", "-99999999"}) {
-    if (model.size() > pattern.size() && matches(model.substr(model.size() - pattern.size()), pattern))
+    if (model.size() > pattern.size() &&
+        matches(model.substr(model.size() - pattern.size()), pattern))
       return model.substr(0, model.size() - pattern.size());
   }
   return model;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Names become small numbers once, so that a line costs hash look-ups and no allocation. Also where a
-// name is attributed: which key a log means, which models are told apart, what a token costs.
+// Names become small numbers once, so that a line costs hash look-ups and no allocation. Also where
+// a name is attributed: which key a log means, which models are told apart, what a token costs.
 
 #include <cstdint>
 #include <memory>

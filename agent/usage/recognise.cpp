@@ -24,8 +24,8 @@ Result<bool> same_before(const ReadableFile& a, const ReadableFile& b, std::uint
 }  // namespace
 
 // A file without identity either holds what a known generation holds, whose file is gone: then that
-// generation goes on in it; or is a copy of a file that is still there: then it is left alone; or is
-// new.
+// generation goes on in it; or is a copy of a file that is still there: then it is left alone; or
+// is new.
 Status Source::recognise(const Shared& shared, Generation& fresh, Instant now) {
   fresh.copy = false;
   if (fresh.size == 0)
@@ -61,7 +61,8 @@ Result<Source::Likeness> Source::compare(const Shared& shared, std::string_view 
     return likeness.value_or(Likeness::different);
   }
   if (known.listed)
-    return fail(ErrorCode::unavailable, "comparing with " + cursor.path + ": it cannot be opened now");
+    return fail(ErrorCode::unavailable,
+                "comparing with " + cursor.path + ": it cannot be opened now");
   if (is_shorter)
     return Likeness::different;
   // Read further than this copy goes, in the moment between copying and truncation; unless the file

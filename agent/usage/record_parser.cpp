@@ -130,7 +130,7 @@ bool assign(Field field, std::string_view token, bool is_string, Draft& draft) {
 }
 
 // false: the value cannot be.
-bool read_value(Field field, ondemand::value value, Draft& draft) {
+bool read_value(Field field, ondemand::value& value, Draft& draft) {
   const std::string_view token = trim_end(value.raw_json_token());
   if (token == "null")
     return true;
@@ -228,10 +228,10 @@ void note_bad(Field field, Draft& draft) {
     draft.bad = field;
 }
 
-bool walk(ondemand::value value, const Format& format, std::uint32_t node, Draft& draft);
+bool walk(ondemand::value& value, const Format& format, std::uint32_t node, Draft& draft);
 
 // false: not JSON.
-bool take_entry(const Format::Entry* entry, ondemand::value value, const Format& format,
+bool take_entry(const Format::Entry* entry, ondemand::value& value, const Format& format,
                 Draft& draft) {
   if (entry == nullptr)
     return true;
@@ -246,7 +246,7 @@ bool take_entry(const Format::Entry* entry, ondemand::value value, const Format&
 }
 
 // Below the top level: only where an own mapping points there. As deep as its longest pointer.
-bool walk(ondemand::value value, const Format& format, std::uint32_t node, Draft& draft) {
+bool walk(ondemand::value& value, const Format& format, std::uint32_t node, Draft& draft) {
   ondemand::json_type type{};
   if (value.type().get(type) != simdjson::SUCCESS)
     return false;
@@ -255,11 +255,11 @@ bool walk(ondemand::value value, const Format& format, std::uint32_t node, Draft
     if (value.get_object().get(object) != simdjson::SUCCESS)
       return false;
     for (auto item : object) {
-      ondemand::raw_json_string name;
-      if (item.key().get(name) != simdjson::SUCCESS)
+      if (item.error() != simdjson::SUCCESS)
         return false;
-      const Format::Entry* entry = format.find(node, Expectation::name_of(name));
-      if (!take_entry(entry, item.value().value_unsafe(), format, draft))
+      ondemand::field& member = item.value_unsafe();
+      const Format::Entry* entry = format.find(node, Expectation::name_of(member.key()));
+      if (!take_entry(entry, member.value(), format, draft))
         return false;
     }
   } else if (type == ondemand::json_type::array) {
@@ -314,11 +314,11 @@ struct RecordParser::State {
     draft.record.model = "unknown";
     std::size_t position = 0;
     for (auto item : object) {
-      ondemand::raw_json_string name;
-      if (item.key().get(name) != simdjson::SUCCESS)
+      if (item.error() != simdjson::SUCCESS)
         return kBroken;
-      const Format::Entry* entry = expectation.lookup(position++, name);
-      if (!take_entry(entry, item.value().value_unsafe(), *format, draft))
+      ondemand::field& member = item.value_unsafe();
+      const Format::Entry* entry = expectation.lookup(position++, member.key());
+      if (!take_entry(entry, member.value(), *format, draft))
         return kBroken;
     }
     return judge(draft);
@@ -342,8 +342,8 @@ struct RecordParser::State {
     return last == line_end;
   }
 
-  // Reads lines from `begin` as one stream; returns where the first line begins that did not come out
-  // clean, or `end`.
+  // Reads lines from `begin` as one stream; returns where the first line begins that did not come
+  // out clean, or `end`.
   const char* stream(const char* begin, const char* end) {
     ondemand::document_stream documents;
     const auto size = static_cast<std::size_t>(end - begin);
@@ -357,8 +357,8 @@ struct RecordParser::State {
       if (document.error() != simdjson::SUCCESS)
         return line;
       const char* start = begin + at.current_index();
-      const auto* line_end = static_cast<const char*>(
-          std::memchr(start, '\n', static_cast<std::size_t>(end - start)));
+      const auto* line_end =
+          static_cast<const char*>(std::memchr(start, '\n', static_cast<std::size_t>(end - start)));
       if (line_end == nullptr || static_cast<std::size_t>(line_end - line) > max_line)
         return line;
       Draft draft;
@@ -385,18 +385,20 @@ struct RecordParser::State {
     ondemand::document document;
     Draft draft;
     Outcome outcome = kBroken;
-    const auto problem = single.iterate(line.data(), line.size(), line.size() + kPadding).get(document);
+    const auto problem =
+        single.iterate(line.data(), line.size(), line.size() + kPadding).get(document);
     if (problem == simdjson::SUCCESS)
       outcome = read(document, draft);
-    if (outcome.kind != Outcome::Kind::broken && document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+    if (outcome.kind != Outcome::Kind::broken &&
+        document.current_location().error() != simdjson::OUT_OF_BOUNDS)
       outcome = kBroken;
     settle(outcome, draft, line.data());
   }
 
   const char* line_by_line(const char* begin, const char* end) {
     while (begin < end) {
-      const auto* line_end = static_cast<const char*>(
-          std::memchr(begin, '\n', static_cast<std::size_t>(end - begin)));
+      const auto* line_end =
+          static_cast<const char*>(std::memchr(begin, '\n', static_cast<std::size_t>(end - begin)));
       const auto length = static_cast<std::size_t>(line_end - begin);
       if (length > max_line)
         into->reject(RejectReason::too_long, std::nullopt, place(begin));

@@ -1,14 +1,15 @@
 #pragma once
 
-// Lines of JSON to Records, straight into an Accumulator. Blocks are parsed as one stream of documents;
-// a block in which anything is wrong is taken again line by line from the first line that did not
-// come out clean, so that a bad line costs itself alone. Nothing is allocated per line.
+// Lines of JSON to Records, straight into an Accumulator. Blocks are parsed as one stream of
+// documents; a block in which anything is wrong is taken again line by line from the first line
+// that did not come out clean, so that a bad line costs itself alone. Nothing is allocated per
+// line.
 //
-// Rules: a line is one JSON object; blank lines, '\r' before '\n', a byte order mark and leading NULs
-// are ignored; of a name that occurs twice the last counts; null is absent; names are compared as
-// they are written (escapes in names are not undone); values of fields that are not ours are skipped
-// without a look inside. Token counts are whole numbers ≥ 0 that fit int64; cost_usd is read from its
-// decimal digits, never through floating point.
+// Rules: a line is one JSON object; blank lines, '\r' before '\n', a byte order mark and leading
+// NULs are ignored; of a name that occurs twice the last counts; null is absent; names are compared
+// as they are written (escapes in names are not undone); values of fields that are not ours are
+// skipped without a look inside. Token counts are whole numbers ≥ 0 that fit int64; cost_usd is
+// read from its decimal digits, never through floating point.
 
 #include <cstdint>
 #include <memory>

@@ -49,7 +49,7 @@ Source::Source(model::UsageLog log, const std::vector<model::FileCursor>& restor
     Generation& generation = generations_.emplace_back();
     generation.cursor = cursor;
     generation.stored = cursor;
-    generation.live_path = cursor.path;
+    generation.live_path = is_pattern(log_.path) ? cursor.path : log_.path;
     next_id_ = std::max(next_id_, cursor.id + 1);
   }
 }
@@ -203,8 +203,8 @@ Status Source::read_some(const Shared& shared, Generation& generation, std::uint
 
 void Source::note_failure(Generation& generation, const Error& error, Instant now) {
   generation.problem = error.message;
-  generation.backoff = std::clamp<std::chrono::nanoseconds>(generation.backoff * 2, kFirstRetry,
-                                                            kLastRetry);
+  generation.backoff =
+      std::clamp<std::chrono::nanoseconds>(generation.backoff * 2, kFirstRetry, kLastRetry);
   generation.retry_at = now.steady + generation.backoff;
   if (generation.listed || generation.located)
     generation.file.reset();  // it may be stale: opened again by its name

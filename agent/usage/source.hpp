@@ -1,11 +1,12 @@
 #pragma once
 
-// One configured usage log: the files that it means, how far each was read, and the batch that waits
-// for its commit. Used by the Tailer, on its thread.
+// One configured usage log: the files that it means, how far each was read, and the batch that
+// waits for its commit. Used by the Tailer, on its thread.
 //
-// A Generation is one stream of content: it keeps its cursor while its file is renamed or copied, and
-// ends when the content is replaced (truncation, rewriting). What is left of a replaced generation is
-// a cursor without a file: a copy of the old content, found later, is read on from there.
+// A Generation is one stream of content: it keeps its cursor while its file is renamed or copied,
+// and ends when the content is replaced (truncation, rewriting). What is left of a replaced
+// generation is a cursor without a file: a copy of the old content, found later, is read on from
+// there.
 
 #include <cstdint>
 #include <deque>
@@ -30,11 +31,11 @@ struct Generation {
   model::FileCursor cursor;  // id 0: no complete line yet, so no identity and nothing to remember
   model::FileCursor stored;  // as it was handed to the engine last
   std::shared_ptr<const ReadableFile> file;  // open, or nothing
-  std::string live_path;     // the name under which it was written
-  bool listed = false;       // a name that the configured path means leads to it
-  bool located = false;      // not listed, but found beside live_path under cursor.path
-  bool copy = false;         // holds what another generation's file holds: not read
-  bool from_end = false;     // to begin behind what is there already
+  std::string live_path;                     // the name under which it was written
+  bool listed = false;                       // a name that the configured path means leads to it
+  bool located = false;               // not listed, but found beside live_path under cursor.path
+  bool copy = false;                  // holds what another generation's file holds: not read
+  bool from_end = false;              // to begin behind what is there already
   std::optional<SteadyTime> left_at;  // when it was no longer listed
   int polls_since_left = 0;
   // As last seen, and as it was when nothing more could be read from it.
@@ -96,6 +97,7 @@ class Source {
   bool locate(const Shared& shared, Generation& generation, const Match& sibling);
   void adopt_between(const IsTaken& is_taken, const Generation& left,
                      const std::vector<Match>& siblings, Instant now);
+  void adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Instant now);
   bool ensure_open(const Shared& shared, Generation& generation, Instant now);
   bool close_idle();
   void begin_at_end(const Shared& shared, Instant now);

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxRemembered = 256;  // cursors of files that are gone
 
-// Where to begin so that only lines written from now on count: behind the last newline; in the middle
-// of a line that is too long anyway, behind everything.
+// Where to begin so that only lines written from now on count: behind the last newline; in the
+// middle of a line that is too long anyway, behind everything.
 Status place_at_end(const ReadableFile& file, std::uint32_t max_line, model::FileCursor& cursor) {
   KH_ASSIGN(const FileStat stat, file.stat());
   std::string tail(std::min<std::uint64_t>(stat.size, std::uint64_t{max_line} + 1), '\0');
@@ -56,6 +56,8 @@ void Source::discover(const Shared& shared, const IsTaken& is_taken, Instant now
     if (!seen.contains(&each) && !each.left_at && !is_over && !is_unsure(each))
       leave(shared, is_taken, each, now);
   }
+  if (first_look_)
+    adopt_since_stop(shared, is_taken, now);
   for (Generation& each : generations_) {
     if (each.has_place() && !each.cursor.finished)
       ensure_open(shared, each, now);  // so that a file renamed or deleted soon is not lost
@@ -155,6 +157,25 @@ void Source::adopt_between(const IsTaken& is_taken, const Generation& left,
   }
 }
 
+// What was rotated away, never seen, after the last file that was read to its end before the stop.
+void Source::adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Instant now) {
+  const Generation* last = nullptr;
+  for (const Generation& each : generations_) {
+    if (each.has_identity() && !each.has_place() &&
+        (last == nullptr || last->cursor.updated_at < each.cursor.updated_at))
+      last = &each;
+  }
+  if (last == nullptr)
+    return;
+  const auto siblings = list_siblings(shared.files, last->live_path);
+  Generation base = *last;
+  for (const Match& sibling : siblings) {
+    if (sibling.stat.id == base.cursor.file)
+      base.observe(sibling.stat, now);
+  }
+  adopt_between(is_taken, base, siblings, now);
+}
+
 bool Source::ensure_open(const Shared& shared, Generation& generation, Instant now) {
   if (generation.file)
     return true;
@@ -173,8 +194,9 @@ bool Source::ensure_open(const Shared& shared, Generation& generation, Instant n
   if (!stat || stat->id != generation.cursor.file)
     return false;
   generation.file = std::move(*opened);
-  const auto open_files = std::count_if(generations_.begin(), generations_.end(),
-                                        [](const Generation& each) { return each.file != nullptr; });
+  const auto open_files =
+      std::count_if(generations_.begin(), generations_.end(),
+                    [](const Generation& each) { return each.file != nullptr; });
   if (static_cast<std::size_t>(open_files) > shared.options.max_open_files)
     close_idle();
   return true;
@@ -237,8 +259,8 @@ void Source::retire(const Shared& shared, Instant now) {
   }
 }
 
-// A renamed file may still be written until its successor exists; one that is nowhere any more holds
-// only disk space.
+// A renamed file may still be written until its successor exists; one that is nowhere any more
+// holds only disk space.
 bool Source::may_close(const Shared& shared, const Generation& generation, Instant /*now*/) const {
   if (generation.polls_since_left < 2)
     return false;

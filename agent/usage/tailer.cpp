@@ -49,7 +49,8 @@ struct Tailer::State {
 
 Tailer::Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
                std::vector<model::FileCursor> restored, TailerOptions options)
-    : state_(new State{files, options, std::move(restored), Names{UnknownKeys::reject}, nullptr, {}}) {
+    : state_(
+          new State{files, options, std::move(restored), Names{UnknownKeys::reject}, nullptr, {}}) {
   set_logs(std::move(logs));
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// Follows the configured usage logs and sums what is new in them into Tallies, so that every line is
-// counted exactly once: through rotation, truncation, copies, restarts and refused commits. One thread
-// owns a Tailer and makes every call. It reads through FileSystem and takes the time as a parameter;
-// it never waits (see watcher.hpp for when to call poll).
+// Follows the configured usage logs and sums what is new in them into Tallies, so that every line
+// is counted exactly once: through rotation, truncation, copies, restarts and refused commits. One
+// thread owns a Tailer and makes every call. It reads through FileSystem and takes the time as a
+// parameter; it never waits (see watcher.hpp for when to call poll).
 
 #include <chrono>
 #include <cstdint>
@@ -42,9 +42,9 @@ class Tailer {
   // committed cursors. A batch of a changed source must not be committed any more.
   void set_logs(std::vector<model::UsageLog> logs);
 
-  // Looks at every source and reads what is new, within options.batch_bytes each. Returns a Tally for
-  // every source that has something to say. With batch != 0 it must be answered by committed() or
-  // rejected(): until then that source is not read on. batch == 0 carries status alone.
+  // Looks at every source and reads what is new, within options.batch_bytes each. Returns a Tally
+  // for every source that has something to say. With batch != 0 it must be answered by committed()
+  // or rejected(): until then that source is not read on. batch == 0 carries status alone.
   std::vector<model::Tally> poll(Instant now);
   // The batch is in the store: reading may go on from there. Unknown batches are ignored.
   void committed(const std::string& source, std::uint64_t batch);

@@ -19,8 +19,8 @@ constexpr std::uint32_t kEvents = IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOV
                                   IN_CLOSE_WRITE | IN_ATTRIB | IN_ONLYDIR;
 
 int milliseconds_until(SteadyTime deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline -
-                                                                 std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
 }
 

@@ -38,7 +38,7 @@ HEAVY = {
     r"simdjson\.h": ["usage"],
     r"sqlite3\.h": ["store"],
     r"prometheus/.*": ["metrics"],
-    r"date/.*": ["cron"],
+    r"date/.*": ["cron", "probe"],  # probe: a provider's day ends at its own midnight
     r"CLI/.*": ["cli"],
     r"sodium.*": ["store"],
 }

@@ -5,8 +5,8 @@
     check.py dashboards   the Grafana boards
     check.py deploy       prometheus.yml, alertmanager.yml, docker-compose.yml
 
-Prints every problem and ends with 1 if there is any. Needs Debian's packages prometheus (promtool) and
-prometheus-alertmanager (amtool); docker-compose is used where it is installed.
+Prints every problem and ends with 1 if there is any. Needs Debian's packages prometheus (promtool)
+and prometheus-alertmanager (amtool); docker-compose is used where it is installed.
 """
 
 import json

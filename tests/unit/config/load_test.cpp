@@ -208,7 +208,7 @@ TEST_CASE("keys for an import are read alone, with every error in the text itsel
  {"id": "a", "provider": "p", "secret": "env:A"}]})",
       "import.json");
   REQUIRE(bad.errors.size() == 2);
-  CHECK(lines(bad.errors)[0].find("import.json:1:42: keys.a.secret: a literal secret") == 0);
+  CHECK(lines(bad.errors)[0].find("import.json:1:40: keys.a.secret: a literal secret") == 0);
   CHECK(lines(bad.errors)[1].find("keys.a: defined twice; the first is at import.json:1") !=
         std::string::npos);
 }

@@ -105,7 +105,8 @@ TEST_CASE(
     "systemd credentials are read from their directory, or the message says how to pass them") {
   test::MemoryFileSystem files;
   files.create("/run/credentials/keyherd/admin", "token-1\n");
-  const FixedEnvironment with({{"CREDENTIALS_DIRECTORY", "/run/credentials/keyherd"}});
+  const FixedEnvironment with(
+      std::map<std::string, std::string>{{"CREDENTIALS_DIRECTORY", "/run/credentials/keyherd"}});
   CHECK(resolve("credential:admin", {with, files}) == "token-1");
   const FixedEnvironment without({});
   CHECK(resolve("credential:admin", {without, files}).find("LoadCredential=admin:") !=
@@ -138,7 +139,7 @@ TEST_CASE("a command's output is the secret; its failure is told without its out
 TEST_CASE("an API key is 8 to 4096 printable characters without spaces") {
   CHECK(check_secret_value(Secret("12345678")));
   CHECK(check_secret_value(Secret(std::string(4096, '~'))));
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string("1234567"), std::string(4097, 'x'), std::string("CANARY 8"),
         std::string("CANARY\r\n8"), std::string("CANARY8\0", 8), std::string("CANARY\xc3\xa9")}) {
     const Status status = check_secret_value(Secret(bad));

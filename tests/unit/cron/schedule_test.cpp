@@ -172,6 +172,14 @@ TEST_CASE("the latest firing is the one that next led to") {
   }
 }
 
+TEST_CASE("the latest firing is found quickly however dense the firings before a long pause") {
+  const Schedule one = schedule("* * * 1 *", "America/New_York");
+  const auto begin = std::chrono::steady_clock::now();
+  for (int day = 0; day < 100; ++day)
+    REQUIRE(one.latest(utc("2026-08-01") + day * 24h) == utc("2026-02-01 04:59"));
+  CHECK(std::chrono::steady_clock::now() - begin < 1s);
+}
+
 TEST_CASE("missed firings are counted up to a cap and the latest stays exact") {
   const Schedule hourly = schedule("0 * * * *");
   const auto three_days = hourly.between(utc("2026-05-01 00:30"), utc("2026-05-04 00:30"), 1000);

@@ -22,6 +22,10 @@ struct Observed {
 class HttpFixture {
  public:
   HttpFixture();
+  // Its handlers use what is below: the server goes first.
+  ~HttpFixture() { server.reset(); }
+  HttpFixture(const HttpFixture&) = delete;
+  HttpFixture& operator=(const HttpFixture&) = delete;
 
   void start();
   [[nodiscard]] int port() const { return server->port(); }

@@ -33,6 +33,8 @@ class RawPeer {
   bool write(std::string_view bytes);
   // Waits that long; false when the client closed or the server stops.
   bool pause(std::chrono::milliseconds span);
+  // Reads and sends nothing until the server stops.
+  void hang() const;
   // Ends the connection with a reset.
   void reset();
 
@@ -105,7 +107,7 @@ bool eventually(const std::function<bool()>& condition);
 int status_of(std::string_view answer);
 std::string body_of(std::string_view answer);
 
-// Resident memory of this process now, in MiB.
+// Resident memory of this process now, in MiB; 0 under a sanitizer, whose own memory hides ours.
 double resident_mib();
 
 }  // namespace keyherd::test

@@ -20,6 +20,7 @@ namespace {
 
 // GET /wait answers when the generation has changed; ?ms= is its patience.
 struct ParkingFixture : HttpFixture {
+  ~ParkingFixture() { server.reset(); }
   ParkingFixture() {
     options.workers = 2;
     routes.push_back(Route{"GET", "/wait", 0, [this](const ServerRequest& request) -> Answer {

@@ -1,7 +1,7 @@
 #pragma once
 
-// An agent's worth of bookkeeping around a Tailer: commits or refuses batches, remembers cursors, can
-// be stopped and started, and adds up what was counted.
+// An agent's worth of bookkeeping around a Tailer: commits or refuses batches, remembers cursors,
+// can be stopped and started, and adds up what was counted.
 
 #include <map>
 #include <memory>

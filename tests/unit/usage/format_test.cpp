@@ -30,8 +30,8 @@ TEST_CASE("the native format finds every canonical field at the top") {
 }
 
 TEST_CASE("an own mapping is a tree of JSON Pointers with their escapes") {
-  const auto format = Format::of(mapped(
-      {{"ts", "/time"}, {"key", "/meta/a~1b"}, {"input_tokens", "/meta/u~0/0"}}));
+  const auto format =
+      Format::of(mapped({{"ts", "/time"}, {"key", "/meta/a~1b"}, {"input_tokens", "/meta/u~0/0"}}));
   REQUIRE(format);
   const auto* meta = format->find(Format::kRoot, "meta");
   REQUIRE(meta != nullptr);
@@ -47,7 +47,8 @@ TEST_CASE("a mapping that cannot work is refused with its place") {
   CHECK(problem_of(mapped({{"ts", "/t"}, {"key", "k"}})) ==
         "usage_logs.gw: fields.key: a JSON Pointer starts with '/'");
   CHECK(problem_of(mapped({{"ts", "/t"}, {"key", "/k~2"}})) ==
-        "usage_logs.gw: fields.key: in a JSON Pointer '~' is written '~0' and '/' inside a name '~1'");
+        "usage_logs.gw: fields.key: in a JSON Pointer '~' is written '~0' and '/' inside a name "
+        "'~1'");
   CHECK(problem_of(mapped({{"ts", "/t"}, {"key", "/k"}, {"tokens", "/x"}})) ==
         "usage_logs.gw: fields: unknown field \"tokens\"");
   CHECK(problem_of(mapped({{"ts", "/t"}, {"key", "/t"}})) ==

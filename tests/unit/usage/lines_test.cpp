@@ -40,7 +40,8 @@ TEST_CASE("a partial line counts once its newline is there, and the offset waits
 
 TEST_CASE("a line split at every byte, multibyte characters included, is one line") {
   const std::string text =
-      R"({"ts":"2026-05-01T00:00:00Z","key":"k1","model":"modèle-模型","input_tokens":7})" "\r\n";
+      R"({"ts":"2026-05-01T00:00:00Z","key":"k1","model":"modèle-模型","input_tokens":7})"
+      "\r\n";
   for (std::size_t split = 0; split <= text.size(); ++split) {
     CAPTURE(split);
     MemoryFileSystem files;

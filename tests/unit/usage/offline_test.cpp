@@ -15,9 +15,9 @@ TEST_CASE("a whole file is summed by key, model and quarter of an hour, unknown 
   files.create("/tmp/use.jsonl", text);
   std::uint64_t done = 0;
   std::uint64_t size = 0;
-  const auto report =
-      usage::read_file(files, log_at("/tmp/use.jsonl"), *two_keys(), ManualClock().now(),
-                       [&](std::uint64_t d, std::uint64_t s) { done = std::max(done, d), size = s; });
+  const auto report = usage::read_file(
+      files, log_at("/tmp/use.jsonl"), *two_keys(), ManualClock().now(),
+      [&](std::uint64_t d, std::uint64_t s) { done = std::max(done, d), size = s; });
   REQUIRE(report);
   REQUIRE(report->usage.size() == 3);
   CHECK(report->usage[0].key == "k1");

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "base/random.hpp"
 #include "follower.hpp"
 #include "usage/accumulator.hpp"
 #include "usage/record_parser.hpp"
@@ -34,7 +35,8 @@ struct Parsed {
   }
 };
 
-Parsed parse(const std::string& text, std::size_t cap = kCap, const Format& format = Format::native()) {
+Parsed parse(const std::string& text, std::size_t cap = kCap,
+             const Format& format = Format::native()) {
   Names names(UnknownKeys::reject);
   names.set_context(test::two_keys());
   Accumulator sums(names);
@@ -66,7 +68,7 @@ RejectReason reason_of(const std::string& text) {
 
 TEST_CASE("every native field is read") {
   const Parsed parsed = parse(
-      R"({"ts":"2026-05-01T00:20:00.5Z","key":"sha256:0123456789ab","provider":"x","model":"m",)"
+      R"({"ts":"2026-04-30T23:50:00.5Z","key":"sha256:0123456789ab","provider":"x","model":"m",)"
       R"("input_tokens":1000,"cached_input_tokens":200,"cache_write_tokens":100,"output_tokens":50,)"
       R"("reasoning_tokens":7,"status":200,"latency_ms":812,"request_id":"r","cost_usd":0.000132})"
       "\n");
@@ -74,22 +76,23 @@ TEST_CASE("every native field is read") {
   const model::UsageRow& row = parsed.tally.usage.front();
   CHECK(row.key == "k2");
   CHECK(row.model == "m");
-  CHECK(row.bucket == model::bucket_of(*parse_rfc3339("2026-05-01T00:15:00Z")));
+  CHECK(row.bucket == model::bucket_of(*parse_rfc3339("2026-04-30T23:45:00Z")));
   const model::UsageCounts expected{1, 0, 1000, 200, 100, 50, 7, 132'000, 0, 812, 1};
   CHECK(row.counts == expected);
   REQUIRE(parsed.tally.minutes.size() == 1);
   CHECK(parsed.tally.minutes.front().minute ==
-        model::minute_of(*parse_rfc3339("2026-05-01T00:20:00Z")));
+        model::minute_of(*parse_rfc3339("2026-04-30T23:50:00Z")));
   CHECK(parsed.tally.minutes.front().counts == expected);
   REQUIRE(parsed.tally.successes.size() == 1);
-  CHECK(parsed.tally.successes.front().last_at == *parse_rfc3339("2026-05-01T00:20:00.5Z"));
+  CHECK(parsed.tally.successes.front().last_at == *parse_rfc3339("2026-04-30T23:50:00.5Z"));
 }
 
 TEST_CASE("fields may stand in any order, with any spacing, and change between lines") {
   const std::string text =
-      line(1) + R"(  { "output_tokens" : 5 , "model" : "m" , "x" : {"ts":[1,{"key":2}]} , )"
-                R"("input_tokens" : 10 , "key" : "k1" , "ts" : "2026-05-01T00:00:00Z" }  )"
-                "\r\n" +
+      line(1) +
+      R"(  { "output_tokens" : 5 , "model" : "m" , "x" : {"ts":[1,{"key":2}]} , )"
+      R"("input_tokens" : 10 , "key" : "k1" , "ts" : "2026-05-01T00:00:00Z" }  )"
+      "\r\n" +
       line(100) + R"({"key":"k1","ts":"2026-05-01T00:00:00Z","input_tokens":1000})" + "\n";
   const Parsed parsed = parse(text);
   CHECK(parsed.rejected() == 0);
@@ -107,16 +110,18 @@ TEST_CASE("null is absent, an absent status is success, the last of equal names 
 }
 
 TEST_CASE("escapes in values are undone") {
-  const Parsed parsed = parse(R"({"ts":"2026-05-01T00:00:00\u005a","key":"k\u0031","model":"m\"\u00e9"})"
-                              "\n");
+  const Parsed parsed =
+      parse(R"({"ts":"2026-05-01T00:00:00\u005a","key":"k\u0031","model":"m\"\u00e9"})"
+            "\n");
   REQUIRE(parsed.tally.usage.size() == 1);
   CHECK(parsed.tally.usage.front().key == "k1");
   CHECK(parsed.tally.usage.front().model == "m\"é");
 }
 
 TEST_CASE("numbers that cannot be token counts are bad values") {
-  for (const std::string value : {"-5", "1.9", "1e3", "9223372036854775808", "18446744073709551616",
-                                  "1e30", "NaN", "\"12\"", "true", "[1]", "{}", "007", "-0", "1_0"}) {
+  for (const std::string value :
+       {"-5", "1.9", "1e3", "9223372036854775808", "18446744073709551616", "1e30", "NaN", "\"12\"",
+        "true", "[1]", "{}", "007", "-0", "1_0"}) {
     CAPTURE(value);
     CHECK(reason_of(with("\"input_tokens\":" + value)) == RejectReason::bad_value);
     CHECK(reason_of(with("\"status\":" + value)) == RejectReason::bad_value);
@@ -151,7 +156,8 @@ TEST_CASE("a line without time or key, or of an unknown key, is rejected with it
   CHECK(reason_of(line(1, "stranger")) == RejectReason::unknown_key);
   CHECK(reason_of(line(1, "")) == RejectReason::bad_value);
   CHECK(reason_of(line(1, "k1 ")) == RejectReason::unknown_key);
-  for (const std::string ts : {"\"2026-02-30T00:00:00Z\"", "\"2026-05-01T00:00:00\"", "1777593600", "\"\""}) {
+  for (const std::string ts :
+       {"\"2026-02-30T00:00:00Z\"", "\"2026-05-01T00:00:00\"", "1777593600", "\"\""}) {
     CAPTURE(ts);
     CHECK(reason_of("{\"key\":\"k1\",\"ts\":" + ts + "}\n") == RejectReason::bad_value);
   }
@@ -159,12 +165,35 @@ TEST_CASE("a line without time or key, or of an unknown key, is rejected with it
 
 TEST_CASE("what is not one JSON object on one line is bad JSON") {
   const std::string deep(100'000, '[');
-  const std::vector<std::string> bad{
-      "nonsense", "[1]", "1", "\"x\"", "null", "{\"a\":1}{\"a\":2}", line(1).substr(0, 40),
-      "{\"a\":1} x", "{\"a\" 1}", "{\"a\":1,}", "{,}", "{\"a\":1 \"b\":2}", deep, "{\"a\":" + deep,
-      "{\"a\":{\"b\":1}", "{\"a\":[1,2}", "\xFF\xFE", "{\"a\":\"\xC0\xAF\"}", "{\"a\":\"\x80\"}",
-      std::string("{\"a\":\"\0\"}", 9), std::string("{\"a\":1\0}", 8), "{\"a\":\"\x01\"}", "}", "{", "\"",
-      "{\"ts\"", "{\"ts\":", "{\"ts\":}", "{1:2}"};
+  const std::vector<std::string> bad{"nonsense",
+                                     "[1]",
+                                     "1",
+                                     "\"x\"",
+                                     "null",
+                                     "{\"a\":1}{\"a\":2}",
+                                     line(1).substr(0, 40),
+                                     "{\"a\":1} x",
+                                     "{\"a\" 1}",
+                                     "{\"a\":1,}",
+                                     "{,}",
+                                     "{\"a\":1 \"b\":2}",
+                                     deep,
+                                     "{\"a\":" + deep,
+                                     "{\"a\":{\"b\":1}",
+                                     "{\"a\":[1,2}",
+                                     "\xFF\xFE",
+                                     "{\"a\":\"\xC0\xAF\"}",
+                                     "{\"a\":\"\x80\"}",
+                                     std::string("{\"a\":\"\0\"}", 9),
+                                     std::string("{\"a\":1,\0\"b\":2}", 14),
+                                     "{\"a\":\"\x01\"}",
+                                     "}",
+                                     "{",
+                                     "\"",
+                                     "{\"ts\"",
+                                     "{\"ts\":",
+                                     "{\"ts\":}",
+                                     "{1:2}"};
   for (const std::string& text : bad) {
     CAPTURE(text.substr(0, 60));
     const Parsed alone = parse(text + "\n");
@@ -180,7 +209,8 @@ TEST_CASE("what is not one JSON object on one line is bad JSON") {
 }
 
 TEST_CASE("an object over several lines is as many bad lines") {
-  const Parsed parsed = parse(line(1) + "{\"ts\":\"2026-05-01T00:00:00Z\",\n\"key\":\"k1\"\n}\n" + line(2));
+  const Parsed parsed =
+      parse(line(1) + "{\"ts\":\"2026-05-01T00:00:00Z\",\n\"key\":\"k1\"\n}\n" + line(2));
   CHECK(parsed.rejected(RejectReason::bad_json) == 3);
   CHECK(parsed.sum().input == 3);
   const Parsed nested = parse("{\"x\":[{}\n]}\n" + line(2));
@@ -195,8 +225,9 @@ TEST_CASE("lone surrogates and bad escapes are bad values of a field, ignored el
 }
 
 TEST_CASE("blank lines, carriage returns, a byte order mark and leading NULs are ignored") {
-  const Parsed parsed = parse("\xEF\xBB\xBF" + line(1) + "\n\r\n  \t\n" + std::string(100, '\0') + line(2) +
-                              std::string(10, '\0') + "\n" + line(3).substr(0, line(3).size() - 1) + "\r\n");
+  const Parsed parsed =
+      parse("\xEF\xBB\xBF" + line(1) + "\n\r\n  \t\n" + std::string(100, '\0') + line(2) +
+            std::string(10, '\0') + "\n" + line(3).substr(0, line(3).size() - 1) + "\r\n");
   CHECK(parsed.rejected() == 0);
   CHECK(parsed.sum().input == 6);
 }
@@ -224,10 +255,12 @@ TEST_CASE("lines over the cap are too long, lines at the cap are not") {
 }
 
 TEST_CASE("samples name reason, field and place but never a value") {
-  const Parsed parsed = parse(line(1) + with(R"("model":"sk-CANARY","input_tokens":"sk-CANARY")") +
-                              R"({"key":"sk-CANARY-KEY","ts":"2026-05-01T00:00:00Z"})" + "\nsk-CANARY\n");
+  const Parsed parsed =
+      parse(line(1) + with(R"("model":"sk-CANARY","input_tokens":"sk-CANARY")") +
+            R"({"key":"sk-CANARY-KEY","ts":"2026-05-01T00:00:00Z"})" + "\nsk-CANARY\n");
   REQUIRE(parsed.tally.samples.size() == 3);
-  CHECK(parsed.tally.samples[0] == "bad_value: input_tokens at byte " + std::to_string(line(1).size()));
+  CHECK(parsed.tally.samples[0] ==
+        "bad_value: input_tokens at byte " + std::to_string(line(1).size()));
   for (const std::string& sample : parsed.tally.samples)
     CHECK(sample.find("CANARY") == std::string::npos);
   CHECK(parse(std::string(200, '\n') + "x\nx\nx\nx\nx\nx\nx\nx\n").tally.samples.size() == 5);
@@ -235,16 +268,20 @@ TEST_CASE("samples name reason, field and place but never a value") {
 
 TEST_CASE("an own mapping reaches into objects and arrays") {
   model::UsageLog log;
-  log.fields = {{"ts", "/at"}, {"key", "/meta/key"}, {"model", "/choices/1/model"},
-                {"input_tokens", "/usage/prompt_tokens"}, {"output_tokens", "/usage/completion_tokens"}};
+  log.fields = {{"ts", "/at"},
+                {"key", "/meta/key"},
+                {"model", "/choices/1/model"},
+                {"input_tokens", "/usage/prompt_tokens"},
+                {"output_tokens", "/usage/completion_tokens"}};
   const auto format = Format::of(log);
   REQUIRE(format);
   const std::string good =
       R"({"usage":{"prompt_tokens":10,"x":{"y":[]},"completion_tokens":3},"choices":[{"model":"no"},)"
       R"({"model":"m","z":1},{"model":"no"}],"key":"ignored","meta":{"key":"k2"},"at":"2026-05-01T00:00:00Z"})"
       "\n";
-  const Parsed parsed = parse(good + R"({"at":"2026-05-01T00:00:00Z","meta":"k2","usage":[]})" + "\n" + good,
-                              kCap, *format);
+  const Parsed parsed =
+      parse(good + R"({"at":"2026-05-01T00:00:00Z","meta":"k2","usage":[]})" + "\n" + good, kCap,
+            *format);
   REQUIRE(parsed.tally.usage.size() == 1);
   CHECK(parsed.tally.usage.front().key == "k2");
   CHECK(parsed.tally.usage.front().model == "m");

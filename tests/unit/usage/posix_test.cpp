@@ -102,7 +102,8 @@ TEST_CASE("a hole of two gigabytes costs nothing") {
   REQUIRE(fd >= 0);
   const std::string text = lines(10, 12);
   REQUIRE(::ftruncate(fd, 0) == 0);
-  REQUIRE(::pwrite(fd, text.data(), text.size(), 2'000'000'123) == static_cast<ssize_t>(text.size()));
+  REQUIRE(::pwrite(fd, text.data(), text.size(), 2'000'000'123) ==
+          static_cast<ssize_t>(text.size()));
   ::close(fd);
   follower.poll();
   follower.poll();

@@ -9,14 +9,19 @@ using namespace keyherd::test;
 
 namespace {
 
-// A writer that does what writers and rotators do, and a reader that looks, is refused and is killed
-// at any point in between.
+// A writer that does what writers and rotators do, and a reader that looks, is refused and is
+// killed at any point in between.
 class Story {
  public:
   Story(std::uint64_t seed, const std::string& pattern, usage::TailerOptions options)
-      : random_(seed), follower_(files_, {log(pattern)}, options) {}
+      : random_(seed),
+        follows_copies_(pattern != kPath),
+        follower_(files_, {log(pattern)}, options) {}
 
   void run(int steps) {
+    write();  // what was rotated away before anything was ever recorded is not looked for
+    finish_line();
+    follower_.drain();
     for (int i = 0; i < steps; ++i)
       step();
     finish_line();
@@ -88,9 +93,17 @@ class Story {
       files_.rename(kPath, kPath + ".1");
     files_.append(kPath, "");
   }
-  // Lossless only because nothing is written between the two steps.
+  // Lossless only because nothing is written between the two steps, and, where the copy is found by
+  // its content alone, because what was written first had been read.
   void copy_and_truncate() {
     finish_line();
+    if (files_.exists(kPath) && !follows_copies_) {
+      write();
+      finish_line();
+      follower_.drain();
+      write();
+      finish_line();
+    }
     if (!files_.exists(kPath))
       return;
     shift();
@@ -98,12 +111,14 @@ class Story {
     if (chance(2))
       look();
     files_.truncate(kPath, 0);
-    // Two truncations between two looks leave a generation that nothing tells apart from an old file.
+    // Two truncations between two looks leave a generation that nothing tells apart from an old
+    // file.
     follower_.drain();
   }
 
   const std::string kPath = "/var/log/a.log";
   SeededRandom random_;
+  const bool follows_copies_;
   MemoryFileSystem files_;
   Follower follower_;
   std::string rest_;

@@ -177,7 +177,8 @@ TEST_CASE("a truncated file is read from its beginning, whatever it grew to") {
   const std::string content = files.content(kPath);
   follower.drain();
   CHECK(follower.counts.truncations == 1);
-  const std::int64_t expected = sum_of(1, 20) + (content.size() > 1000 ? sum_of(100, 130) : sum_of(100, 102));
+  const std::int64_t expected =
+      sum_of(1, 20) + (content.size() > 1000 ? sum_of(100, 130) : sum_of(100, 102));
   CHECK(follower.tokens() == expected);
   follower.restart();
   follower.drain();

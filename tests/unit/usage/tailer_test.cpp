@@ -142,7 +142,8 @@ TEST_CASE("a missing file is a problem until it is there") {
   Follower follower(files, {log_at(kPath), log_at("/var/log/x*.log", "x")});
   follower.drain();
   CHECK_FALSE(follower.status["gateway"].up);
-  CHECK(follower.status["gateway"].problem == "examining /var/log/a.log: No such file or directory");
+  CHECK(follower.status["gateway"].problem ==
+        "examining /var/log/a.log: No such file or directory");
   CHECK(follower.status["x"].problem == "no file matches /var/log/x*.log");
   files.append(kPath, line(1));
   files.append("/var/log/x1.log", line(2));

@@ -10,7 +10,9 @@ using namespace keyherd;
 using usage::Watcher;
 
 namespace {
-SteadyTime in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+SteadyTime in(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
+}
 }  // namespace
 
 TEST_CASE("a change in a watched directory is a hint, silence is a deadline") {

@@ -1,0 +1,189 @@
+#pragma once
+
+// The whole agent in one thread: a manual clock, a scripted provider, files and store in memory,
+// every effect done at once. What the loop would do over a week happens in advance(week).
+
+#include <deque>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/time_text.hpp"
+#include "config/load.hpp"
+#include "engine/engine.hpp"
+#include "rotation/runner.hpp"
+#include "store/memory_store.hpp"
+#include "support/manual_clock.hpp"
+#include "support/memory_files.hpp"
+#include "support/scripted_transport.hpp"
+#include "usage/tailer.hpp"
+
+namespace keyherd::test {
+
+// How the provider treats each secret, and whether it is up at all.
+struct FakeProvider {
+  std::map<std::string, int> status;  // by secret; absent: 200
+  int outage = 0;                     // answers everybody with this
+  std::int64_t probes = 0;
+
+  Result<net::HttpResponse> answer(const RecordedRequest& request) {
+    ++probes;
+    const auto found = status.find(request.secret);
+    const int code = outage != 0 ? outage : found == status.end() ? 200 : found->second;
+    net::HttpResponse response;
+    response.status = code;
+    response.latency = std::chrono::milliseconds(80);
+    if (code == 200 && request.url.ends_with("/models"))
+      response.body = R"({"object":"list","data":[{"id":"deepseek-flash","object":"model"}]})";
+    else if (code == 200 && request.url.ends_with("/user/balance"))
+      response.body =
+          R"({"is_available":true,"balance_infos":[{"currency":"USD","total_balance":"10.00",)"
+          R"("granted_balance":"0.00","topped_up_balance":"10.00"}]})";
+    else if (code == 200)
+      response.body =
+          R"({"id":"x","object":"chat.completion","model":"deepseek-flash","choices":[{"index":0,)"
+          R"("message":{"role":"assistant","content":"p"},"finish_reason":"length"}],)"
+          R"("usage":{"prompt_tokens":8,"completion_tokens":1,"total_tokens":9}})";
+    else
+      response.body = R"({"error":{"message":"refused","type":"x","code":"y"}})";
+    return response;
+  }
+};
+
+class World : public engine::Effects {
+ public:
+  explicit World(std::string config)
+      : store(store::make_memory_store()), config_(std::move(config)) {
+    transport.set_rule([this](const RecordedRequest& request) { return provider.answer(request); });
+  }
+
+  // A new process on what the store has.
+  void start() {
+    config::LoadResult loaded = config::parse_config(config_, "keyherd.toml", files);
+    for (const auto& problem : loaded.errors)
+      throw std::runtime_error(config::to_string(problem));
+    std::map<std::string, std::string> variables;
+    for (const model::Key& key : loaded.config->keys)
+      variables[key.secret.name] = secret_of(key.id);
+    const FixedEnvironment environment(variables);
+    auto setup = engine::make_setup(std::move(*loaded.config),
+                                    {environment, files, redactor, "installation"}, {});
+    const auto state = store->load();
+    events_.clear();
+    tailer = std::make_unique<usage::Tailer>(files, std::vector<model::UsageLog>{}, state->cursors);
+    engine_ = std::make_unique<engine::Engine>(engine::EngineOptions{
+        *this, [this](engine::Event event) { events_.push_back(std::move(event)); }, random, *log,
+        published});
+    if (!setup || !state || !engine_->start(*setup, *state, clock.now()))
+      throw std::runtime_error("the engine does not start");
+    settle();
+  }
+
+  static std::string secret_of(const std::string& key) { return "sk-world-" + key; }
+
+  // Everything that is due now, and what follows from it.
+  void settle() {
+    do {
+      poll_logs();
+      while (!events_.empty()) {
+        engine::Event event = std::move(events_.front());
+        events_.pop_front();
+        engine_->handle(std::move(event), clock.now());
+      }
+      next_ = engine_->step(clock.now());
+    } while (!events_.empty() || next_ <= clock.now().steady);
+  }
+
+  // Time passes from one deadline to the next, as the loop would let it.
+  void advance(std::chrono::nanoseconds by) {
+    const SteadyTime end = clock.now().steady + by;
+    while (clock.now().steady < end) {
+      const auto wait =
+          std::min(end, std::max(next_, clock.now().steady + std::chrono::milliseconds(1))) -
+          clock.now().steady;
+      clock.advance(wait);
+      settle();
+    }
+  }
+
+  model::SnapshotPtr snapshot() const { return published.snapshot(); }
+  const model::KeyView& key(const std::string& id) const {
+    return *model::find_key(*snapshot(), id);
+  }
+  const model::PoolView& pool(const std::string& id) const {
+    return *model::find_pool(*snapshot(), id);
+  }
+  model::KeyState state(const std::string& id) const { return key(id).health.state; }
+  std::string active(const std::string& pool) const { return this->pool(pool).state.active; }
+  nlohmann::json file(const std::string& path) const { return *parse_json(files.content(path)); }
+
+  void log_line(const std::string& key, int status, std::int64_t tokens = 0) {
+    files.append("usage.jsonl", dump_json({{"ts", format_rfc3339(clock.now().wall)},
+                                           {"key", key},
+                                           {"model", "deepseek-flash"},
+                                           {"input_tokens", tokens},
+                                           {"output_tokens", 0},
+                                           {"status", status}}) +
+                                    "\n");
+  }
+
+  // Effects
+  bool start_probe(engine::ProbeOrder order) override {
+    engine::ProbeFinished finished;
+    finished.order = order.id;
+    finished.evidence = probe::run_probe(order.job, transport, redactor, clock, {});
+    events_.emplace_back(std::move(finished));
+    return true;
+  }
+  void run_step(engine::StepOrder order) override {
+    ++published_steps;
+    const rotation::PublishContext context{files, transport, redactor, {}};
+    events_.emplace_back(
+        engine::StepFinished{rotation::run_step(order.request, *order.secret, context, {})});
+  }
+  void with_store(std::function<void(store::Store&)> job) override {
+    if (store_fails) {
+      events_.emplace_back(engine::Committed{fail(ErrorCode::no_space, "the disk is full")});
+      return;
+    }
+    job(*store);
+  }
+  void acknowledge(const std::string& source, std::uint64_t batch) override {
+    tailer->committed(source, batch);
+  }
+  void configure_usage(std::vector<model::UsageLog> logs,
+                       std::shared_ptr<const model::UsageContext> context) override {
+    tailer->set_logs(std::move(logs));
+    tailer->set_context(std::move(context));
+  }
+  void notify_readers() override {}
+
+  ManualClock clock;
+  FakeProvider provider;
+  ScriptedTransport transport;
+  MemoryFileSystem files;
+  Redactor redactor;
+  SeededRandom random{42};
+  std::shared_ptr<spdlog::logger> log = make_null_logger();
+  engine::Published published;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<usage::Tailer> tailer;
+  int published_steps = 0;
+  bool store_fails = false;
+
+ private:
+  void poll_logs() {
+    for (model::Tally& tally : tailer->poll(clock.now()))
+      events_.emplace_back(engine::TallyArrived{std::move(tally)});
+  }
+
+  std::string config_;
+  std::deque<engine::Event> events_;
+  std::unique_ptr<engine::Engine> engine_;
+  SteadyTime next_{};
+};
+
+}  // namespace keyherd::test
