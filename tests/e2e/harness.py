@@ -173,6 +173,9 @@ class Agent:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.get(f'/api/v1/keys/{key}/explain')}") from None
 
+    def wait_metric(self, line):
+        wait_until(lambda: f"\n{line}\n" in self.metrics(), f"/metrics has the line {line}")
+
     def metrics(self):
         return http_request("GET", self.url("/metrics"), token=self.token)[1]
 
@@ -257,7 +260,8 @@ def key_config(names, provider="fake", **more):
 
 
 def utc_now():
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03}Z"
 
 
 @contextlib.contextmanager

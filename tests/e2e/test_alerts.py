@@ -3,6 +3,7 @@
 with the shipped rules -> Alertmanager with the shipped routes -> a webhook."""
 import json
 import re
+import shutil
 
 from harness import (ROOT, Agent, EndToEnd, Program, Sink, environment_for, free_port, http_request,
                      key_config, main, utc_now, wait_until)
@@ -15,7 +16,7 @@ class Alerts(EndToEnd):
                       lambda m: f"url: 'http://127.0.0.1:{sink.port}/{m.group(1)}'", text)
         text = re.sub(r"group_wait: *\d+s", "group_wait: 0s", text)
         text = re.sub(r"group_interval: *\w+", "group_interval: 1s", text)
-        text = text.replace("/etc/alertmanager/templates", str(ROOT / "deploy/alertmanager/templates"))
+        shutil.copytree(ROOT / "deploy/alertmanager/templates", self.directory / "templates")
         port = free_port()
         config = self.write("alertmanager.yml", text)
         self.programs.append(Program("alertmanager", [
@@ -40,11 +41,7 @@ class Alerts(EndToEnd):
         text = text.replace("keyherd:9925", f"127.0.0.1:{agent.port}")
         text = text.replace("alertmanager:9093", f"127.0.0.1:{alertmanager_port}")
         text = text.replace("prometheus:9090", f"127.0.0.1:{port}")
-        text = text.replace("/etc/prometheus/rules", str(rules))
-        text = re.sub(r"/[\w./-]*token[\w./-]*", str(self.directory / "admin.token"), text)
-        if "authorization" not in text:
-            text = text.replace("job_name: keyherd\n", "job_name: keyherd\n"
-                                f"    authorization: {{credentials_file: '{self.directory}/admin.token'}}\n")
+        self.write("secrets/metrics.token", agent.token, 0o600)
         config = self.write("prometheus.yml", text)
         self.programs.append(Program("prometheus", [
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.directory}/tsdb",

@@ -65,9 +65,9 @@ class Canary(EndToEnd):
         base, _ = self.sandbox({"good": {"secret": CANARY}})
         hook = self.write("hook.sh", "#!/bin/sh\ncat\necho leaked 1>&2\nexit 1\n", 0o755)
         config = (f'[providers.fake]\ntype = "deepseek"\nbase_url = "{base}/alpha"\n'
-                  f'probe = {{ every = "1s", timeout = "2s" }}\n\n'
+                  f'probe = {{ every = "1s", timeout = "1s" }}\n\n'
                   f'[providers.echo]\ntype = "openai_compat"\nbase_url = "http://127.0.0.1:{echo.port}"\n'
-                  f'probe = {{ every = "1s", timeout = "2s", confirm_after = "1s" }}\n\n'
+                  f'probe = {{ every = "1s", timeout = "1s", confirm_after = "1s" }}\n\n'
                   + key_config(["good"]) + key_config(["echoed"], provider="echo") +
                   f'[pools.prod]\nkeys = ["good"]\npublish = [{{ file = "out/prod.json" }}, {{ exec = ["{hook}"] }}]\n\n'
                   '[usage_logs.clients]\npath = "usage.jsonl"\n')
