@@ -36,6 +36,8 @@ model::Evidence passive_evidence(const std::string& key, model::Verdict verdict,
 }  // namespace
 
 Status Accounting::configure(const Setup& setup, Instant now) {
+  if (planned_)
+    return fail(ErrorCode::unavailable, "the agent's state is being saved");
   auto ledger = quota::Ledger::make(assignments(setup.config));
   if (!ledger)
     return fail(ledger.error());
@@ -118,6 +120,7 @@ void Accounting::fill(Instant now) {
   store::Batch& batch = pipeline_.next();
   batch.quota_windows.insert(batch.quota_windows.end(), planned->change.windows.begin(),
                              planned->change.windows.end());
+  planned_ = true;
   pipeline_.then([this, planned](Instant then) { adopt(planned, then); });
 }
 
@@ -146,6 +149,7 @@ void Accounting::commit_rows(std::vector<model::Tally>& tallies, WallTime now) {
 }
 
 void Accounting::adopt(const std::shared_ptr<Planned>& planned, Instant now) {
+  planned_ = false;
   announce(planned->change, now);
   ledger_->adopt(std::move(planned->change));
   for (const model::Tally& tally : planned->tallies) {
@@ -200,7 +204,8 @@ void Accounting::announce(const quota::Change& change, Instant now) {
                 crossing.level);
   }
   for (const model::QuotaWindow& window : change.windows) {
-    const auto [start, is_new] = window_starts_.try_emplace({window.quota, window.owner}, window.start);
+    const auto [start, is_new] =
+        window_starts_.try_emplace({window.quota, window.owner}, window.start);
     const bool began = !is_new && start->second < window.start;
     start->second = window.start;
     if (window.owner.starts_with(kGroupPrefix))
@@ -216,7 +221,8 @@ std::vector<model::QuotaStatus> Accounting::status_of(const std::string& key, Wa
 }
 
 std::vector<model::QuotaStatus> Accounting::group_status(WallTime now) const {
-  std::vector<model::QuotaStatus> all = ledger_ ? ledger_->status(now) : std::vector<model::QuotaStatus>{};
+  std::vector<model::QuotaStatus> all =
+      ledger_ ? ledger_->status(now) : std::vector<model::QuotaStatus>{};
   std::erase_if(all, [](const auto& status) { return !status.owner.starts_with(kGroupPrefix); });
   return all;
 }

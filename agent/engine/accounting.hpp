@@ -1,7 +1,7 @@
 #pragma once
 
-// Usage and quotas: tallies wait here for the next commit, go into it together with the quota windows
-// that they change, and count only once it is done. Owned by the loop.
+// Usage and quotas: tallies wait here for the next commit, go into it together with the quota
+// windows that they change, and count only once it is done. Owned by the loop.
 
 #include <map>
 #include <memory>
@@ -22,7 +22,8 @@ class Accounting {
   Accounting(Herd& herd, CommitPipeline& pipeline, Effects& effects, spdlog::logger& log)
       : herd_(herd), pipeline_(pipeline), effects_(effects), log_(log) {}
 
-  // Error invalid: a quota that cannot be kept; the old ones stay.
+  // Errors: invalid (a quota that cannot be kept), unavailable (a commit with quota windows is
+  // under way: try again after it). The old quotas stay.
   Status configure(const Setup& setup, Instant now);
   // Called once, after the first configure.
   void restore(const store::State& state, Instant now);
@@ -36,16 +37,19 @@ class Accounting {
 
   // Whether something waits to be committed, or a window to begin anew.
   [[nodiscard]] bool has_work(Instant now) const;
-  // Moves it into the pipeline's next batch. Only right before a fresh batch starts: there is one plan
-  // at a time.
+  // Moves it into the pipeline's next batch. Only right before a fresh batch starts: there is one
+  // plan at a time.
   void fill(Instant now);
   [[nodiscard]] std::optional<WallTime> next_roll(WallTime now) const;
 
-  [[nodiscard]] std::vector<model::QuotaStatus> status_of(const std::string& key, WallTime now) const;
+  [[nodiscard]] std::vector<model::QuotaStatus> status_of(const std::string& key,
+                                                          WallTime now) const;
   [[nodiscard]] std::vector<model::QuotaStatus> group_status(WallTime now) const;
   // Sources whose view changed since the last call.
   std::set<std::string> take_changed() { return std::exchange(changed_, {}); }
-  [[nodiscard]] const model::SourceView& source(const std::string& id) const { return sources_.at(id); }
+  [[nodiscard]] const model::SourceView& source(const std::string& id) const {
+    return sources_.at(id);
+  }
   [[nodiscard]] const std::map<std::string, model::SourceView>& sources() const { return sources_; }
 
  private:
@@ -74,6 +78,7 @@ class Accounting {
   std::map<std::string, model::SourceView> sources_;
   std::vector<model::Tally> waiting_;
   std::optional<Seed> seed_;
+  bool planned_ = false;  // a plan waits for its commit: the ledger must stay the one that made it
   std::map<std::pair<std::string, std::string>, WallTime> window_starts_;
   std::set<std::string> changed_;
 };

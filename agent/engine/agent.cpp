@@ -23,6 +23,7 @@ namespace keyherd::engine {
 namespace {
 
 constexpr std::size_t kEventQueue = 8'192;
+constexpr std::chrono::seconds kReloadPatience{20};
 constexpr std::string_view kInstallationKey = "installation_key";
 
 Result<std::unique_ptr<store::Store>> open_store(const config::AgentSettings& agent) {
@@ -193,14 +194,8 @@ class RunningAgent final : public Agent {
     const auto before = published_.setup();
     if (auto fixed = unchangeable(before->config.agent, (*setup)->config.agent); !fixed.empty())
       options_.log.warn("{} needs a restart to change", fixed);
-    Promise<bool> applied;
-    const bool taken = events_.push(Call{[setup = *setup, applied](Engine& engine, Instant now) {
-                                      const Status done = engine.reconfigure(setup, now);
-                                      applied.set(done ? Result<bool>(true) : fail(done.error()));
-                                    }},
-                                    stop);
-    if (!taken || !wait_for(applied, stop))
-      return fail(ErrorCode::cancelled, "the agent is stopping");
+    if (auto applied = apply(*setup, stop); !applied)
+      return reload_failed(applied.error().message);
     auto lines = config::describe_changes(before->config, (*setup)->config);
     for (const std::string& line : lines)
       options_.log.info("reload: {}", line);
@@ -222,17 +217,44 @@ class RunningAgent final : public Agent {
     return fail(ErrorCode::invalid, why);
   }
 
-  bool wait_for(const Promise<bool>& promise, const std::stop_token& stop) {
-    Mutex mutex;
-    Condition never;
+  // Between two commits, for which it may have to wait a moment.
+  Status apply(const std::shared_ptr<const Setup>& setup, const std::stop_token& stop) {
+    const SteadyTime deadline = options_.clock.now().steady + kReloadPatience;
+    while (true) {
+      Promise<bool> applied;
+      const bool taken = events_.push(Call{[setup, applied](Engine& engine, Instant now) {
+                                        const Status done = engine.reconfigure(setup, now);
+                                        applied.set(done ? Result<bool>(true) : fail(done.error()));
+                                      }},
+                                      stop);
+      const auto outcome = taken ? wait_for(applied, stop) : std::nullopt;
+      if (!outcome)
+        return fail(ErrorCode::cancelled, "the agent is stopping");
+      if (*outcome)
+        return {};
+      if (outcome->error().code != ErrorCode::unavailable ||
+          options_.clock.now().steady >= deadline)
+        return fail(outcome->error());
+      pause(stop);
+    }
+  }
+
+  std::optional<Result<bool>> wait_for(const Promise<bool>& promise, const std::stop_token& stop) {
     const auto pending = promise.pending();
     while (!stop.stop_requested()) {
-      if (const auto outcome = pending())
-        return outcome->has_value();
-      MutexLock lock(mutex);
-      never.wait_until(mutex, options_.clock.now().steady + std::chrono::milliseconds(10), stop);
+      if (auto outcome = pending())
+        return outcome;
+      pause(stop);
     }
-    return false;
+    return std::nullopt;
+  }
+
+  // A reload is rare and may take its time: it looks again every few milliseconds.
+  void pause(const std::stop_token& stop) {
+    Mutex mutex;
+    Condition never;
+    MutexLock lock(mutex);
+    never.wait_until(mutex, options_.clock.now().steady + std::chrono::milliseconds(5), stop);
   }
 
   AgentOptions options_;

@@ -3,10 +3,10 @@
 // The running agent: the loop and the threads around it, wired from a configuration file; reload,
 // and a shutdown in order that ends within the configured time whatever hangs.
 
+#include <spdlog/fwd.h>
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <spdlog/fwd.h>
 #include <string>
 
 #include "base/clock.hpp"
@@ -42,8 +42,8 @@ class Agent {
   virtual void stop() = 0;
 };
 
-// Starts with an already loaded configuration. Errors: conflict (another agent has the state file or
-// the port), corrupt (the state file), invalid, denied, unavailable.
+// Starts with an already loaded configuration. Errors: conflict (another agent has the state file
+// or the port), corrupt (the state file), invalid, denied, unavailable.
 Result<std::unique_ptr<Agent>> start_agent(const AgentOptions& options, config::Config config);
 
 }  // namespace keyherd::engine

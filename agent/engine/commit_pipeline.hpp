@@ -1,8 +1,8 @@
 #pragma once
 
-// What is to be stored, in order: rows gather in the next batch while one is being committed; a batch
-// that cannot be committed is tried again as it is, with back-off, so that nothing is lost or counted
-// twice. Actions that may only follow a commit wait here. Owned by the loop.
+// What is to be stored, in order: rows gather in the next batch while one is being committed; a
+// batch that cannot be committed is tried again as it is, with back-off, so that nothing is lost or
+// counted twice. Actions that may only follow a commit wait here. Owned by the loop.
 
 #include <functional>
 #include <memory>

@@ -80,14 +80,13 @@ class LoopControl final : public api::Control {
     return promise.pending();
   }
 
-  // Runs a command on the loop. Its answer is a Pending of its own, reached through another one: the
-  // command has not run yet when this returns.
+  // Runs a command on the loop. Its answer is a Pending of its own, reached through another one:
+  // the command has not run yet when this returns.
   template <class T, class Command>
   api::Pending<T> call(Command command) {
     Promise<api::Pending<T>> started;
-    const bool taken = parts_.post(Call{[started, command](Engine& engine, Instant now) {
-      started.set(command(engine, now));
-    }});
+    const bool taken = parts_.post(Call{
+        [started, command](Engine& engine, Instant now) { started.set(command(engine, now)); }});
     if (!taken)
       return settled<T>(fail(ErrorCode::unavailable, "the agent is too busy; try again"));
     return [outer = started.pending()]() -> std::optional<Result<T>> {
@@ -101,10 +100,11 @@ class LoopControl final : public api::Control {
   template <class T, class Query>
   api::Pending<T> ask_store(Query query) {
     Promise<T> promise;
-    const bool taken = parts_.with_store([promise, query, notify = parts_.notify](store::Store& store) {
-      promise.set(query(store));
-      notify();
-    });
+    const bool taken =
+        parts_.with_store([promise, query, notify = parts_.notify](store::Store& store) {
+          promise.set(query(store));
+          notify();
+        });
     if (!taken)
       promise.set(fail(ErrorCode::unavailable, "the store is too busy; try again"));
     return promise.pending();

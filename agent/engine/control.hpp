@@ -13,7 +13,7 @@ namespace keyherd::engine {
 
 struct ControlParts {
   const Published& published;
-  std::function<bool(Event)> post;  // false: the queue is full
+  std::function<bool(Event)> post;                                     // false: the queue is full
   std::function<bool(std::function<void(store::Store&)>)> with_store;  // false: too busy
   // Starts a reload; its outcome goes into the promise.
   std::function<void(Promise<std::vector<std::string>>)> reload;

@@ -1,8 +1,8 @@
 #pragma once
 
-// What the loop lets others do. In the agent each is a thread with a bounded queue (agent.cpp); under
-// a test they are done at once, in one thread. Outcomes come back as events. Called by the loop only;
-// never blocks.
+// What the loop lets others do. In the agent each is a thread with a bounded queue (agent.cpp);
+// under a test they are done at once, in one thread. Outcomes come back as events. Called by the
+// loop only; never blocks.
 
 #include <functional>
 #include <map>

@@ -1,8 +1,9 @@
 #pragma once
 
 // The loop's body: events in, decisions out. Everything that Keyherd believes is owned here and
-// changed in one thread; step() does all that is due and says when to come again. Outside effects go
-// through Effects, outside time comes in as an Instant: under a test a simulated week takes seconds.
+// changed in one thread; step() does all that is due and says when to come again. Outside effects
+// go through Effects, outside time comes in as an Instant: under a test a simulated week takes
+// seconds.
 
 #include <functional>
 #include <memory>
@@ -46,7 +47,8 @@ struct HistoryLoaded {
 struct Call {
   std::function<void(Engine&, Instant)> run;
 };
-using Event = std::variant<ProbeFinished, TallyArrived, Committed, StepFinished, HistoryLoaded, Call>;
+using Event =
+    std::variant<ProbeFinished, TallyArrived, Committed, StepFinished, HistoryLoaded, Call>;
 
 struct EngineOptions {
   Effects& effects;
@@ -63,7 +65,8 @@ class Engine {
 
   // Once, before the first step. Error invalid: the setup cannot be run.
   Status start(std::shared_ptr<const Setup> setup, const store::State& state, Instant now);
-  // A reload: all of it or, with an error, nothing.
+  // A reload: all of it or, with an error, nothing. Error unavailable: a commit is under way, try
+  // again in a moment.
   Status reconfigure(std::shared_ptr<const Setup> setup, Instant now);
   void reload_failed(const std::string& why);
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// The keys and what is believed of them: records, health, provider incidents. Every change of belief
-// goes into the next commit, into the log, and into what touched() reports. Owned by the loop.
+// The keys and what is believed of them: records, health, provider incidents. Every change of
+// belief goes into the next commit, into the log, and into what touched() reports. Owned by the
+// loop.
 
 #include <map>
 #include <memory>
@@ -39,7 +40,9 @@ class Herd {
   KeyRecord* find(const std::string& key);
   [[nodiscard]] const KeyRecord* find(const std::string& key) const;
   [[nodiscard]] const std::map<std::string, KeyRecord>& records() const { return records_; }
-  [[nodiscard]] const std::map<std::string, ProviderRecord>& providers() const { return providers_; }
+  [[nodiscard]] const std::map<std::string, ProviderRecord>& providers() const {
+    return providers_;
+  }
   [[nodiscard]] const health::Tracker& tracker() const { return tracker_; }
 
   void touch(const std::string& key) { touched_.keys.insert(key); }

@@ -18,10 +18,12 @@ bool concerns_key(model::Verdict verdict) {
   switch (model::info(verdict).kind) {
     case model::VerdictClass::good:
     case model::VerdictClass::auth:
-    case model::VerdictClass::quota: return true;
+    case model::VerdictClass::quota:
+      return true;
     case model::VerdictClass::rate:
     case model::VerdictClass::provider:
-    case model::VerdictClass::request: return false;
+    case model::VerdictClass::request:
+      return false;
   }
   return false;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Everything the loop knows of one key besides its state of health, which the tracker keeps. Owned by
-// the loop.
+// Everything the loop knows of one key besides its state of health, which the tracker keeps. Owned
+// by the loop.
 
 #include <array>
 #include <deque>

@@ -11,11 +11,12 @@ namespace keyherd::engine {
 namespace {
 
 constexpr std::size_t kHistory = 100;
-constexpr std::size_t kShownRotations = 100;
 // A fire that was missed by more than this waits for the next one.
 constexpr std::chrono::minutes kCatchUpWindow{10};
 // How long a pool without a key waits at a start for its best one to prove itself.
 constexpr std::chrono::seconds kFirstChoice{2};
+constexpr std::chrono::seconds kRepublishAfter{30};
+constexpr std::chrono::seconds kLookAgain{1};
 constexpr std::size_t kMissedCap = 1'000'000;
 
 std::string schedule_setting(const std::string& pool) {
@@ -33,43 +34,6 @@ std::string_view kind_of(const model::PublishTarget& target) {
     std::string_view operator()(const model::PublishWebhook&) const { return "webhook"; }
   };
   return std::visit(Kind{}, target);
-}
-
-// A refused request as a row that people can read; it is not journaled.
-model::Rotation refused_rotation(const model::Pool& pool, const model::PoolState& state,
-                                 const rotation::Request& request, const std::string& message,
-                                 WallTime now) {
-  model::Rotation rotation;
-  rotation.pool = pool.id;
-  rotation.from = state.active;
-  rotation.to = request.to.value_or("");
-  rotation.generation = state.generation;
-  rotation.trigger = request.trigger;
-  rotation.state = model::RotationState::refused;
-  rotation.reason = message;
-  rotation.actor = request.actor;
-  rotation.started_at = now;
-  rotation.updated_at = now;
-  rotation.steps.push_back({model::RotationState::refused, now, message});
-  return rotation;
-}
-
-model::Rotation planned_rotation(const rotation::Plan& plan, const model::Pool& pool,
-                                 const model::PoolState& state, WallTime now) {
-  model::Rotation rotation;
-  rotation.pool = plan.pool;
-  rotation.from = plan.from;
-  rotation.to = plan.to;
-  rotation.generation = state.generation + 1;
-  rotation.trigger = plan.trigger;
-  rotation.state = model::RotationState::planned;
-  rotation.reason = plan.reason;
-  rotation.actor = plan.actor;
-  rotation.started_at = now;
-  rotation.updated_at = now;
-  for (const std::string& line : rotation::describe(plan, pool))
-    rotation.steps.push_back({model::RotationState::planned, now, line});
-  return rotation;
 }
 
 }  // namespace
@@ -121,7 +85,7 @@ void Pools::restore(const store::State& state, Instant now) {
       if (!record.last_scheduled_success_at && rotation.trigger == model::RotationTrigger::schedule)
         record.last_scheduled_success_at = rotation.updated_at;
     }
-    record.republish = !record.state.active.empty();
+    record.republish_at = now.wall;
     const auto identity = state.settings.find(schedule_setting(id));
     const auto fire = state.last_fires.find(id);
     if (record.schedule && fire != state.last_fires.end() && identity != state.settings.end() &&
@@ -178,6 +142,8 @@ std::optional<SteadyTime> Pools::next_due(Instant now) const {
       at_wall(*record.next_fire);
     if (record.ask_again)
       at_wall(*record.ask_again);
+    if (record.republish_at && !record.state.active.empty())
+      at_wall(*record.republish_at);
   }
   return due;
 }
@@ -278,15 +244,18 @@ void Pools::fire_if_due(Record& record, Instant now) {
 }
 
 void Pools::refresh_if_due(Record& record, Instant now) {
-  if (record.refreshing || record.state.active.empty() ||
-      (!record.republish && !rotation::refresh_due(record.pool, record.state, now.wall)))
+  const bool due = record.republish_at ? *record.republish_at <= now.wall
+                                       : rotation::refresh_due(record.pool, record.state, now.wall);
+  if (record.refreshing || record.state.active.empty() || !due)
     return;
   const bool busy = std::any_of(record.history.begin(), record.history.end(),
                                 [](const auto& row) { return !model::is_final(row.state); });
-  if (busy)
+  if (busy) {
+    record.republish_at = now.wall + kLookAgain;
     return;
+  }
   record.refreshing = true;
-  record.republish = false;
+  record.republish_at.reset();
   run_step(rotation::refresh(context_of(record, now)), now);
 }
 
@@ -408,7 +377,7 @@ void Pools::finish_refresh(Record& record, const rotation::StepDone& done, Insta
   if (done.request.generation != record.state.generation)
     return;  // a rotation came between
   if (!written) {
-    record.ask_again = now.wall + std::chrono::seconds(30);
+    record.republish_at = now.wall + kRepublishAfter;
     parts_.log.warn("pool {}: the published decision could not be renewed; it is tried again",
                     record.pool.id);
     return;
@@ -444,100 +413,6 @@ void Pools::remember(Record& record, const model::Rotation& rotation) {
 
 void Pools::store_totals(const Record& record) {
   parts_.pipeline.next().pool_totals[record.pool.id] = record.totals;
-}
-
-Promise<model::Rotation> Pools::rotate(const api::RotateCommand& command, Instant now) {
-  Promise<model::Rotation> promise;
-  const auto found = records_.find(command.pool);
-  if (found == records_.end()) {
-    promise.set(fail(ErrorCode::not_found, "no pool '" + command.pool + "'"));
-    return promise;
-  }
-  Record& record = found->second;
-  const auto members = parts_.candidates(record.pool, now);
-  const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
-  rotation::Request request;
-  request.to = command.to;
-  request.reason = command.reason.empty() ? "asked for by hand" : command.reason;
-  request.actor = command.actor;
-  request.by_person = true;
-  const auto plan =
-      rotation::plan({record.pool, record.state, members, history, now.wall}, request);
-  if (!plan && plan.error().guard == rotation::Guard::conflict) {
-    promise.set(fail(ErrorCode::conflict, plan.error().message));
-  } else if (!plan) {
-    promise.set(
-        refused_rotation(record.pool, record.state, request, plan.error().message, now.wall));
-  } else if (command.dry_run) {
-    promise.set(planned_rotation(*plan, record.pool, record.state, now.wall));
-  } else {
-    record.waiting = promise;
-    record.waiting_for = start(record, *plan, now);
-  }
-  return promise;
-}
-
-std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
-  const auto found = records_.find(pool);
-  if (found == records_.end() || found->second.state.active.empty())
-    return std::nullopt;
-  const Record& record = found->second;
-  const auto secret = setup_->secrets.find(record.state.active);
-  if (secret == setup_->secrets.end() || !secret->second.secret)
-    return std::nullopt;
-  std::optional<WallTime> expires_at;
-  for (const model::Key& key : setup_->config.keys) {
-    if (key.id == record.state.active)
-      expires_at = key.expires_at;
-  }
-  return api::ActiveKey{pool,
-                        record.state.active,
-                        secret->second.secret,
-                        record.state.generation,
-                        record.state.decided_at,
-                        rotation::valid_until(record.pool, expires_at, record.state.decided_at)};
-}
-
-std::set<std::string> Pools::take_changed() {
-  return std::exchange(changed_, {});
-}
-
-model::PoolView Pools::view(const std::string& pool, Instant now) const {
-  const Record& record = records_.at(pool);
-  model::PoolView view;
-  view.pool = record.pool;
-  view.state = record.state;
-  const auto members = parts_.candidates(record.pool, now);
-  const auto usable = rotation::usable(record.pool, members, now.wall);
-  std::set<std::string> all_groups;
-  std::set<std::string> usable_groups;
-  for (const rotation::Candidate& member : members)
-    all_groups.insert(member.limit_group);
-  for (const rotation::Candidate* member : usable)
-    usable_groups.insert(member->limit_group);
-  view.available = static_cast<int>(usable.size());
-  view.survives_key_loss = usable.size() > 1 && (all_groups.size() < 2 || usable_groups.size() > 1);
-  view.next_rotation_at = record.next_fire;
-  view.last_scheduled_at = record.last_fire;
-  view.last_success_at = record.last_success_at;
-  view.last_scheduled_success_at = record.last_scheduled_success_at;
-  view.rotations = record.totals.rotations;
-  view.failures = record.totals.failures;
-  view.schedule_runs = record.totals.schedule_runs;
-  view.schedule_failures = record.totals.schedule_failures;
-  view.schedule_missed = record.totals.schedule_missed;
-  view.problem = record.problem;
-  return view;
-}
-
-std::vector<model::Rotation> Pools::recent_rotations() const {
-  std::vector<model::Rotation> all;
-  for (const auto& [id, record] : records_)
-    all.insert(all.end(), record.history.begin(), record.history.end());
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
-  if (all.size() > kShownRotations)
-    all.resize(kShownRotations);
-  return all;
 }
 
 }  // namespace keyherd::engine

@@ -87,8 +87,8 @@ class Pools {
     std::optional<WallTime> ask_again;
     std::string problem;
     bool refreshing = false;
-    bool republish = false;  // after a start: the files may be gone
-    bool dirty = true;       // to be looked at
+    std::optional<WallTime> republish_at;  // after a start (the files may be gone), or a failure
+    bool dirty = true;                     // to be looked at
   };
 
   rotation::WorkflowContext context_of(const Record& record, Instant now) const;

@@ -43,7 +43,8 @@ class Published {
  private:
   mutable Mutex mutex_;
   model::SnapshotPtr snapshot_ KH_GUARDED_BY(mutex_) = std::make_shared<const model::Snapshot>();
-  std::shared_ptr<const ActiveKeys> active_ KH_GUARDED_BY(mutex_) = std::make_shared<const ActiveKeys>();
+  std::shared_ptr<const ActiveKeys> active_ KH_GUARDED_BY(mutex_) =
+      std::make_shared<const ActiveKeys>();
   std::shared_ptr<const Setup> setup_ KH_GUARDED_BY(mutex_);
 };
 

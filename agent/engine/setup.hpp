@@ -1,8 +1,8 @@
 #pragma once
 
-// A checked configuration made ready to run: secrets resolved, schedules parsed, the tables that the
-// parts share built once. Made outside the loop (resolving may run commands), immutable, swapped whole
-// at a reload.
+// A checked configuration made ready to run: secrets resolved, schedules parsed, the tables that
+// the parts share built once. Made outside the loop (resolving may run commands), immutable,
+// swapped whole at a reload.
 
 #include <map>
 #include <memory>
@@ -30,9 +30,10 @@ struct KeySecret {
 struct Setup {
   config::Config config;
   std::map<std::string, std::shared_ptr<const model::Provider>> providers;
-  std::map<std::string, KeySecret> secrets;            // by key id
-  std::map<std::string, cron::Schedule> schedules;     // by pool id, where the pool has one
-  std::map<std::string, std::shared_ptr<const Secret>> signing_secrets;  // of webhooks, by reference
+  std::map<std::string, KeySecret> secrets;         // by key id
+  std::map<std::string, cron::Schedule> schedules;  // by pool id, where the pool has one
+  std::map<std::string, std::shared_ptr<const Secret>>
+      signing_secrets;  // of webhooks, by reference
   std::shared_ptr<const model::UsageContext> usage;
   std::shared_ptr<const api::Access> access;
   std::map<std::string, std::int64_t> secret_load_failures;  // by kind of reference
@@ -45,8 +46,9 @@ struct SetupParts {
   std::string installation_key;  // for fingerprints
 };
 
-// A key whose secret cannot be loaded is reported in its KeySecret and does not stop the others. A web
-// token that cannot be loaded is an error: half the doors must not be left open or shut by accident.
+// A key whose secret cannot be loaded is reported in its KeySecret and does not stop the others. A
+// web token that cannot be loaded is an error: half the doors must not be left open or shut by
+// accident.
 Result<std::shared_ptr<const Setup>> make_setup(config::Config config, const SetupParts& parts,
                                                 std::stop_token stop);
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The tailer's thread: follows the usage logs and posts Tallies; reads a source on only when its last
-// batch is committed. The public functions may be called from any thread.
+// The tailer's thread: follows the usage logs and posts Tallies; reads a source on only when its
+// last batch is committed. The public functions may be called from any thread.
 
 #include <functional>
 #include <memory>
@@ -30,7 +30,8 @@ class TailThread {
   TailThread& operator=(const TailThread&) = delete;
 
   // Takes effect once nothing that was read under the old configuration is uncommitted.
-  void configure(std::vector<model::UsageLog> logs, std::shared_ptr<const model::UsageContext> context);
+  void configure(std::vector<model::UsageLog> logs,
+                 std::shared_ptr<const model::UsageContext> context);
   void committed(const std::string& source, std::uint64_t batch);
   void stop();
 

@@ -120,9 +120,9 @@ class Threads final : public WorkerThreads {
 
   rotation::StepDone run(const StepOrder& order, const std::stop_token& stop) {
     if (!order.secret)
-      return rotation::fail_step(order.request,
-                                 Error{ErrorCode::unavailable, "key " + order.request.key +
-                                                                   " has no secret"});
+      return rotation::fail_step(
+          order.request,
+          Error{ErrorCode::unavailable, "key " + order.request.key + " has no secret"});
     const rotation::PublishContext context{
         options_.files, *transport_, options_.redactor,
         [&](const model::SecretRef& reference) -> Result<Secret> {

@@ -3,9 +3,9 @@
 // The agent's threads behind Effects: probe workers, step runners, the store writer and the tailer,
 // each with a bounded queue. What they find out is posted to the loop.
 
+#include <spdlog/fwd.h>
 #include <functional>
 #include <memory>
-#include <spdlog/fwd.h>
 #include <vector>
 
 #include "base/clock.hpp"

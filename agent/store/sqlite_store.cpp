@@ -1,5 +1,6 @@
 #include "store/sqlite_store.hpp"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,6 +181,10 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options) {
       std::make_unique<SqliteStore>(std::move(lock), std::move(connection), options.read_only);
   KH_TRY(store->start());
   return store;
+}
+
+std::string_view sqlite_version() {
+  return sqlite3_libversion();
 }
 
 }  // namespace keyherd::store

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "store/store.hpp"
 
@@ -19,5 +20,8 @@ struct SqliteOptions {
 // has it open, corrupt when it is damaged or of a newer format (never overwritten), denied when the
 // file or its directory may be written by others, unavailable, no_space.
 Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options);
+
+// The version of the SQLite library in use.
+std::string_view sqlite_version();
 
 }  // namespace keyherd::store

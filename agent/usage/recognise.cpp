@@ -99,6 +99,7 @@ void Source::take_over(Generation& fresh, Generation& known) {
   merged.cursor.finished = false;
   known = std::move(merged);
   fresh = Generation();
+  has_more_ = true;
 }
 
 // The file holds other content than before. What it held lives on as a cursor without a file, to

@@ -98,7 +98,6 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   read(shared, now);
   retire(shared, now);
   forget_old(shared, now);
-  has_more_ = !unread_generations(now).empty();
   auto tally = make_tally(now);
   if (!tally || tally->batch == 0)
     before_.reset();
@@ -147,6 +146,7 @@ void Source::read(const Shared& shared, Instant now) {
     if (left > 0)
       left -= std::min(left, read_generation(shared, *each, left, now));
   }
+  has_more_ = has_more_ || left == 0;
 }
 
 std::uint64_t Source::read_generation(const Shared& shared, Generation& generation,

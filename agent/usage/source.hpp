@@ -102,7 +102,7 @@ class Source {
   bool close_idle();
   void begin_at_end(const Shared& shared, Instant now);
   void retire(const Shared& shared, Instant now);
-  bool may_close(const Shared& shared, const Generation& generation, Instant now) const;
+  bool may_close(const Shared& shared, const Generation& generation) const;
   void forget_old(const Shared& shared, Instant now);
 
   // recognise.cpp: whether a file holds what is known already.

@@ -191,8 +191,12 @@ bool Source::ensure_open(const Shared& shared, Generation& generation, Instant n
     return false;
   }
   const auto stat = (*opened)->stat();
-  if (!stat || stat->id != generation.cursor.file)
+  if (!stat || stat->id != generation.cursor.file) {
+    note_failure(generation,
+                 Error{ErrorCode::unavailable, "opening " + path + ": it is another file by now"},
+                 now);
     return false;
+  }
   generation.file = std::move(*opened);
   const auto open_files =
       std::count_if(generations_.begin(), generations_.end(),
@@ -239,7 +243,7 @@ void Source::retire(const Shared& shared, Instant now) {
     if (!each.file || !is_rotated || each.copy || !each.is_settled() ||
         now.steady - each.grew_at < shared.options.grace)
       continue;
-    const bool closes = each.left_at && may_close(shared, each, now);
+    const bool closes = each.left_at && may_close(shared, each);
     if (!closes && !each.listed)
       continue;
     if (each.has_identity() || each.unread() > 0) {
@@ -261,7 +265,7 @@ void Source::retire(const Shared& shared, Instant now) {
 
 // A renamed file may still be written until its successor exists; one that is nowhere any more
 // holds only disk space.
-bool Source::may_close(const Shared& shared, const Generation& generation, Instant /*now*/) const {
+bool Source::may_close(const Shared& shared, const Generation& generation) const {
   if (generation.polls_since_left < 2)
     return false;
   const auto successor = shared.files.stat(generation.live_path);

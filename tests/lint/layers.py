@@ -45,7 +45,7 @@ HEAVY = {
 
 # text -> files that may contain it
 ONLY_IN = {
-    r"system_clock::now|steady_clock::now": ["base/", "net/", "engine/"],
+    r"system_clock::now|steady_clock::now": ["base/", "net/", "engine/", "usage/watcher.cpp", "sandbox/"],
     r"\bsleep_for\b|\bsleep_until\b|\busleep\(|\bnanosleep\(": [],
     r"\bgetenv\(": ["base/environment.cpp"],
     r"\.detach\(\)": [],

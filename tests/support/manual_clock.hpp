@@ -9,7 +9,8 @@ namespace keyherd::test {
 class ManualClock final : public Clock {
  public:
   // 2026-05-01T00:00:00Z
-  ManualClock() : now_{WallTime(std::chrono::seconds(1'777'593'600)), SteadyTime(std::chrono::hours(1))} {}
+  ManualClock()
+      : now_{WallTime(std::chrono::seconds(1'777'593'600)), SteadyTime(std::chrono::hours(1))} {}
 
   [[nodiscard]] Instant now() const override { return now_; }
   void advance(std::chrono::nanoseconds by) {

@@ -44,7 +44,8 @@ struct MemoryFileSystem::State {
 
 namespace {
 Error missing(std::string_view doing, const std::string& path) {
-  return Error{ErrorCode::not_found, std::string(doing) + " " + path + ": No such file or directory"};
+  return Error{ErrorCode::not_found,
+               std::string(doing) + " " + path + ": No such file or directory"};
 }
 }  // namespace
 
@@ -64,8 +65,8 @@ class MemoryFileSystem::File final : public ReadableFile {
 
   Result<FileStat> stat() const override {
     const std::lock_guard lock(owner_.state_->mutex);
-    return FileStat{node_->id, FileType::regular, node_->content.size(), node_->modified,
-                    node_->mode, 0};
+    return FileStat{node_->id,       FileType::regular, node_->content.size(),
+                    node_->modified, node_->mode,       0};
   }
 
   // Runs of NUL of a page or more count as holes.

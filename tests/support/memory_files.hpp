@@ -1,7 +1,7 @@
 #pragma once
 
-// A file system in memory that can be made to fail at the n-th call. Files have identities like real
-// ones: rename keeps it, create makes a new one, truncate keeps it.
+// A file system in memory that can be made to fail at the n-th call. Files have identities like
+// real ones: rename keeps it, create makes a new one, truncate keeps it.
 
 #include <functional>
 #include <map>
@@ -38,8 +38,8 @@ class MemoryFileSystem final : public FileSystem {
   [[nodiscard]] bool exists(const std::string& path) const;
   [[nodiscard]] std::string content(const std::string& path) const;
 
-  // Asked before each operation ("open", "stat", "read_at", "glob", "read", "write_atomic", "remove")
-  // with its path; an Error makes the call fail with it.
+  // Asked before each operation ("open", "stat", "read_at", "glob", "read", "write_atomic",
+  // "remove") with its path; an Error makes the call fail with it.
   std::function<Status(std::string_view operation, const std::string& path)> fault;
 
  private:

@@ -13,6 +13,10 @@ namespace keyherd::cli {
 
 namespace {
 
+std::string count_of(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
 // What only shows when the parts look at the configuration: probe settings that cannot work, secrets
 // that are not there.
 int check_parts(Context& context, const config::Config& config) {
@@ -50,10 +54,11 @@ Action define_check(CLI::App& app) {
                                 {"usage_logs", config->usage_logs.size()}})
                   << "\n";
     else
-      context.out << config->file << ": fine (" << config->providers.size() << " providers, "
-                  << config->keys.size() << " keys, " << config->pools.size() << " pools, "
-                  << config->quotas.size() << " quotas, " << config->usage_logs.size()
-                  << " usage logs)\n";
+      context.out << config->file << ": fine (" << count_of(config->providers.size(), "provider")
+                  << ", " << count_of(config->keys.size(), "key") << ", "
+                  << count_of(config->pools.size(), "pool") << ", "
+                  << count_of(config->quotas.size(), "quota") << ", "
+                  << count_of(config->usage_logs.size(), "usage log") << ")\n";
     return kFine;
   };
 }

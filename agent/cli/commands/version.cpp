@@ -1,5 +1,4 @@
 #include <openssl/crypto.h>
-#include <sqlite3.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "cli/build_info.hpp"
 #include "cli/command.hpp"
 #include "cron/calendar.hpp"
+#include "store/sqlite_store.hpp"
 
 namespace keyherd::cli {
 
@@ -23,7 +23,7 @@ std::string json_version() {
 Action define_version(CLI::App&) {
   return [](Context& context) {
     const nlohmann::json libraries{{"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)},
-                                   {"sqlite", sqlite3_libversion()},
+                                   {"sqlite", store::sqlite_version()},
                                    {"nlohmann_json", json_version()},
                                    {"tzdata", cron::tzdata_version()}};
     if (context.json) {

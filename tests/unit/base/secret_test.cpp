@@ -8,7 +8,9 @@ using namespace keyherd;
 
 namespace {
 template <class T>
-concept Streamable = requires(std::ostream& out, const T& value) { out << value; };
+concept Streamable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 }  // namespace
 
 TEST_CASE("a secret cannot be printed or copied by accident") {
@@ -35,7 +37,8 @@ TEST_CASE("fingerprints depend on the installation, log aliases do not") {
   CHECK(fingerprint(secret, "one") != fingerprint(secret, "two"));
   // echo -n sk-0123456789 | sha256sum
   CHECK(log_alias(secret) == to_hex(sha256("sk-0123456789")).substr(0, 12));
-  CHECK(to_hex(sha256("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(to_hex(sha256("abc")) ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST_CASE("comparison of tokens") {

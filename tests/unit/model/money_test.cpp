@@ -17,8 +17,8 @@ TEST_CASE("decimals become exact nano-USD") {
 }
 
 TEST_CASE("what is not a decimal, or does not fit, is refused") {
-  for (const char* bad : {"", ".", "-1", "1.2.3", "1e", "1e9999", "9223372036.854775808", "99999999999", "NaN",
-                          "inf", "0x10", "1 ", "$1"}) {
+  for (const char* bad : {"", ".", "-1", "1.2.3", "1e", "1e9999", "9223372036.854775808",
+                          "99999999999", "NaN", "inf", "0x10", "1 ", "$1"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_usd(bad));
   }

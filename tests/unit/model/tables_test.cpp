@@ -11,10 +11,21 @@
 using namespace keyherd::model;
 
 TEST_CASE("the verdict table is in the order of the enum, with every promised name") {
-  const std::set<std::string_view> promised{
-      "ok", "invalid_key", "disabled_key", "account_disabled", "permission_denied", "region_denied",
-      "balance_exhausted", "quota_exhausted", "rate_limited", "overloaded", "server_error", "model_missing",
-      "bad_request", "upstream_auth", "network"};
+  const std::set<std::string_view> promised{"ok",
+                                            "invalid_key",
+                                            "disabled_key",
+                                            "account_disabled",
+                                            "permission_denied",
+                                            "region_denied",
+                                            "balance_exhausted",
+                                            "quota_exhausted",
+                                            "rate_limited",
+                                            "overloaded",
+                                            "server_error",
+                                            "model_missing",
+                                            "bad_request",
+                                            "upstream_auth",
+                                            "network"};
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < kVerdictCount; ++i) {
     const VerdictInfo& row = verdict_table()[i];
@@ -29,10 +40,12 @@ TEST_CASE("the verdict table is in the order of the enum, with every promised na
 
 TEST_CASE("states have the promised names and only good ones are handed out") {
   CHECK(std::set<std::string_view>(key_state_names().begin(), key_state_names().end()) ==
-        std::set<std::string_view>{"unknown", "healthy", "throttled", "exhausted", "degraded", "dead", "paused"});
+        std::set<std::string_view>{"unknown", "healthy", "throttled", "exhausted", "degraded",
+                                   "dead", "paused"});
   CHECK(is_usable(KeyState::healthy));
   CHECK(is_usable(KeyState::degraded));
-  for (const auto state : {KeyState::unknown, KeyState::throttled, KeyState::exhausted, KeyState::dead, KeyState::paused})
+  for (const auto state : {KeyState::unknown, KeyState::throttled, KeyState::exhausted,
+                           KeyState::dead, KeyState::paused})
     CHECK_FALSE(is_usable(state));
 }
 
@@ -82,6 +95,7 @@ TEST_CASE("fewer thresholds are the highest levels") {
 }
 
 TEST_CASE("a webhook is described without its path, which is often its secret") {
-  CHECK(describe(PublishWebhook{"https://hooks.example.com/T0/B0/secret", {}}) == "webhook:https://hooks.example.com");
+  CHECK(describe(PublishWebhook{"https://hooks.example.com/T0/B0/secret", {}}) ==
+        "webhook:https://hooks.example.com");
   CHECK(describe(PublishFile{"/run/k.json", 0600}) == "file:/run/k.json");
 }

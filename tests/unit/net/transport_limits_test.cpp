@@ -86,7 +86,7 @@ TEST_CASE("a request whose body nobody takes ends at its deadline") {
   RawServer server([](RawPeer& peer) { peer.hang(); });
   HttpRequest request = request_to(server, milliseconds(250));
   request.method = "POST";
-  request.body = std::string(64U << 20U, 'x');
+  request.body = std::string(16U << 20U, 'x');
   const auto outcome = send(request);
   REQUIRE_FALSE(outcome.response);
   CHECK(outcome.response.error().code == ErrorCode::timeout);

@@ -69,7 +69,8 @@ RejectReason reason_of(const std::string& text) {
 TEST_CASE("every native field is read") {
   const Parsed parsed = parse(
       R"({"ts":"2026-04-30T23:50:00.5Z","key":"sha256:0123456789ab","provider":"x","model":"m",)"
-      R"("input_tokens":1000,"cached_input_tokens":200,"cache_write_tokens":100,"output_tokens":50,)"
+      R"("input_tokens":1000,"cached_input_tokens":200,"cache_write_tokens":100,)"
+      R"("output_tokens":50,)"
       R"("reasoning_tokens":7,"status":200,"latency_ms":812,"request_id":"r","cost_usd":0.000132})"
       "\n");
   REQUIRE(parsed.tally.usage.size() == 1);
@@ -276,8 +277,10 @@ TEST_CASE("an own mapping reaches into objects and arrays") {
   const auto format = Format::of(log);
   REQUIRE(format);
   const std::string good =
-      R"({"usage":{"prompt_tokens":10,"x":{"y":[]},"completion_tokens":3},"choices":[{"model":"no"},)"
-      R"({"model":"m","z":1},{"model":"no"}],"key":"ignored","meta":{"key":"k2"},"at":"2026-05-01T00:00:00Z"})"
+      R"({"usage":{"prompt_tokens":10,"x":{"y":[]},"completion_tokens":3},"choices":[)"
+      R"({"model":"no"},)"
+      R"({"model":"m","z":1},{"model":"no"}],"key":"ignored","meta":{"key":"k2"},)"
+      R"("at":"2026-05-01T00:00:00Z"})"
       "\n";
   const Parsed parsed =
       parse(good + R"({"at":"2026-05-01T00:00:00Z","meta":"k2","usage":[]})" + "\n" + good, kCap,

@@ -1,0 +1,148 @@
+// What others ask of the pools: a rotation by hand, the published decision, the views.
+
+#include <spdlog/logger.h>
+
+#include <algorithm>
+
+#include "engine/pools.hpp"
+
+namespace keyherd::engine {
+
+namespace {
+
+constexpr std::size_t kShownRotations = 100;
+
+// A refused request as a row that people can read; it is not journaled.
+model::Rotation refused_rotation(const model::Pool& pool, const model::PoolState& state,
+                                 const rotation::Request& request, const std::string& message,
+                                 WallTime now) {
+  model::Rotation rotation;
+  rotation.pool = pool.id;
+  rotation.from = state.active;
+  rotation.to = request.to.value_or("");
+  rotation.generation = state.generation;
+  rotation.trigger = request.trigger;
+  rotation.state = model::RotationState::refused;
+  rotation.reason = message;
+  rotation.actor = request.actor;
+  rotation.started_at = now;
+  rotation.updated_at = now;
+  rotation.steps.push_back({model::RotationState::refused, now, message});
+  return rotation;
+}
+
+model::Rotation planned_rotation(const rotation::Plan& plan, const model::Pool& pool,
+                                 const model::PoolState& state, WallTime now) {
+  model::Rotation rotation;
+  rotation.pool = plan.pool;
+  rotation.from = plan.from;
+  rotation.to = plan.to;
+  rotation.generation = state.generation + 1;
+  rotation.trigger = plan.trigger;
+  rotation.state = model::RotationState::planned;
+  rotation.reason = plan.reason;
+  rotation.actor = plan.actor;
+  rotation.started_at = now;
+  rotation.updated_at = now;
+  for (const std::string& line : rotation::describe(plan, pool))
+    rotation.steps.push_back({model::RotationState::planned, now, line});
+  return rotation;
+}
+
+}  // namespace
+
+Promise<model::Rotation> Pools::rotate(const api::RotateCommand& command, Instant now) {
+  Promise<model::Rotation> promise;
+  const auto found = records_.find(command.pool);
+  if (found == records_.end()) {
+    promise.set(fail(ErrorCode::not_found, "no pool '" + command.pool + "'"));
+    return promise;
+  }
+  Record& record = found->second;
+  const auto members = parts_.candidates(record.pool, now);
+  const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
+  rotation::Request request;
+  request.to = command.to;
+  request.reason = command.reason.empty() ? "asked for by hand" : command.reason;
+  request.actor = command.actor;
+  request.by_person = true;
+  const auto plan =
+      rotation::plan({record.pool, record.state, members, history, now.wall}, request);
+  if (!plan && plan.error().guard == rotation::Guard::conflict) {
+    promise.set(fail(ErrorCode::conflict, plan.error().message));
+  } else if (!plan) {
+    promise.set(
+        refused_rotation(record.pool, record.state, request, plan.error().message, now.wall));
+  } else if (command.dry_run) {
+    promise.set(planned_rotation(*plan, record.pool, record.state, now.wall));
+  } else {
+    record.waiting = promise;
+    record.waiting_for = start(record, *plan, now);
+  }
+  return promise;
+}
+
+std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
+  const auto found = records_.find(pool);
+  if (found == records_.end() || found->second.state.active.empty())
+    return std::nullopt;
+  const Record& record = found->second;
+  const auto secret = setup_->secrets.find(record.state.active);
+  if (secret == setup_->secrets.end() || !secret->second.secret)
+    return std::nullopt;
+  std::optional<WallTime> expires_at;
+  for (const model::Key& key : setup_->config.keys) {
+    if (key.id == record.state.active)
+      expires_at = key.expires_at;
+  }
+  return api::ActiveKey{pool,
+                        record.state.active,
+                        secret->second.secret,
+                        record.state.generation,
+                        record.state.decided_at,
+                        rotation::valid_until(record.pool, expires_at, record.state.decided_at)};
+}
+
+std::set<std::string> Pools::take_changed() {
+  return std::exchange(changed_, {});
+}
+
+model::PoolView Pools::view(const std::string& pool, Instant now) const {
+  const Record& record = records_.at(pool);
+  model::PoolView view;
+  view.pool = record.pool;
+  view.state = record.state;
+  const auto members = parts_.candidates(record.pool, now);
+  const auto usable = rotation::usable(record.pool, members, now.wall);
+  std::set<std::string> all_groups;
+  std::set<std::string> usable_groups;
+  for (const rotation::Candidate& member : members)
+    all_groups.insert(member.limit_group);
+  for (const rotation::Candidate* member : usable)
+    usable_groups.insert(member->limit_group);
+  view.available = static_cast<int>(usable.size());
+  view.survives_key_loss = usable.size() > 1 && (all_groups.size() < 2 || usable_groups.size() > 1);
+  view.next_rotation_at = record.next_fire;
+  view.last_scheduled_at = record.last_fire;
+  view.last_success_at = record.last_success_at;
+  view.last_scheduled_success_at = record.last_scheduled_success_at;
+  view.rotations = record.totals.rotations;
+  view.failures = record.totals.failures;
+  view.schedule_runs = record.totals.schedule_runs;
+  view.schedule_failures = record.totals.schedule_failures;
+  view.schedule_missed = record.totals.schedule_missed;
+  view.problem = record.problem;
+  return view;
+}
+
+std::vector<model::Rotation> Pools::recent_rotations() const {
+  std::vector<model::Rotation> all;
+  for (const auto& [id, record] : records_)
+    all.insert(all.end(), record.history.begin(), record.history.end());
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
+  if (all.size() > kShownRotations)
+    all.resize(kShownRotations);
+  return all;
+}
+
+}  // namespace keyherd::engine
