@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
+#include <utility>
 
 #if defined(__clang__)
 #define KH_THREAD_ATTRIBUTE(x) __attribute__((x))
@@ -50,10 +51,11 @@ class Condition {
   void notify_all() { condition_.notify_all(); }
   // Returns when notified, stopped, past the deadline, or spuriously.
   void wait_until(Mutex& mutex, std::chrono::steady_clock::time_point deadline,
-                  std::stop_token stop) KH_REQUIRES(mutex) {
-    std::stop_callback wake(stop, [this] { condition_.notify_all(); });
-    if (!stop.stop_requested())
-      condition_.wait_until(mutex, deadline);
+                  const std::stop_token& stop) KH_REQUIRES(mutex) {
+    // The overload with a stop token cannot miss a stop that comes between the check and the wait; it
+    // wants a predicate, and any return but the first check's will do.
+    bool woken = false;
+    condition_.wait_until(mutex, stop, deadline, [&woken] { return std::exchange(woken, true); });
   }
 
  private:

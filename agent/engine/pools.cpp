@@ -269,7 +269,7 @@ std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now
       }
     }
   }
-  const std::string id = rotation::make_rotation_id(now.wall, parts_.random);
+  std::string id = rotation::make_rotation_id(now.wall, parts_.random);
   parts_.log.info("rotation {}: pool {} from {} to {}: {}", id, plan.pool,
                   plan.from.empty() ? "nothing" : plan.from, plan.to, plan.reason);
   proceed(record, rotation::begin(context_of(record, now), plan, id), now);
