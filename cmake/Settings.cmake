@@ -36,6 +36,7 @@ add_library(kh_warnings INTERFACE)
 target_compile_options(kh_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
   -Wswitch-enum -Wold-style-cast -Wcast-qual -Wformat=2 -Wundef
-  $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wduplicated-branches>
+  # GCC 12 sees uninitialised values inside std::optional and std::stop_token where there are none.
+  $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wno-maybe-uninitialized>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${KEYHERD_WERROR}>:-Werror>)

@@ -60,8 +60,8 @@ class Control {
   // Error: not_found (no such pool), unavailable (nothing published yet).
   [[nodiscard]] virtual Result<ActiveKey> active(const std::string& pool) const = 0;
 
-  // The rotation once it is final, `refused` and `needs_human` included. Errors: not_found, conflict
-  // (another one is running: the message names it), unavailable.
+  // The rotation once it is final, `refused` and `needs_human` included. Errors: not_found,
+  // conflict (another one is running: the message names it), unavailable.
   virtual Pending<model::Rotation> rotate(RotateCommand command) = 0;
   // The evidence of a probe made now.
   virtual Pending<model::Evidence> probe(const std::string& key) = 0;

@@ -37,17 +37,25 @@ ServerResponse respond_error(int status, std::string_view code, std::string_view
 
 int status_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::invalid: return 400;
-    case ErrorCode::not_found: return 404;
-    case ErrorCode::conflict: return 409;
-    case ErrorCode::denied: return 403;
-    case ErrorCode::too_large: return 413;
-    case ErrorCode::timeout: return 504;
+    case ErrorCode::invalid:
+      return 400;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::conflict:
+      return 409;
+    case ErrorCode::denied:
+      return 403;
+    case ErrorCode::too_large:
+      return 413;
+    case ErrorCode::timeout:
+      return 504;
     case ErrorCode::unavailable:
     case ErrorCode::cancelled:
-    case ErrorCode::no_space: return 503;
+    case ErrorCode::no_space:
+      return 503;
     case ErrorCode::corrupt:
-    case ErrorCode::internal: return 500;
+    case ErrorCode::internal:
+      return 500;
   }
   return 500;
 }
@@ -83,8 +91,9 @@ Answer when_ready(const Clock& clock, Pending<T> pending, Render render) {
   if (auto ready = look())
     return std::move(*ready);
   return net::Park{clock.now().steady + kCommandWait, look, [] {
-                     return respond_error(504, "timeout", "the agent is still busy with it; look at "
-                                                          "GET /api/v1/status for the outcome");
+                     return respond_error(504, "timeout",
+                                          "the agent is still busy with it; look at "
+                                          "GET /api/v1/status for the outcome");
                    }};
 }
 
@@ -110,9 +119,10 @@ class Api {
   }
 
   Answer reload(const ServerRequest&) const {
-    return when_ready<std::vector<std::string>>(
-        parts_.clock, parts_.control.reload(),
-        [](const std::vector<std::string>& lines) { return respond(200, {{"changes", lines}}); });
+    return when_ready<std::vector<std::string>>(parts_.clock, parts_.control.reload(),
+                                                [](const std::vector<std::string>& lines) {
+                                                  return respond(200, {{"changes", lines}});
+                                                });
   }
 
   Answer page(const ServerRequest&) const {
@@ -135,19 +145,18 @@ class Api {
   Answer explain(const ServerRequest& request) const { return with_key(request, explain_json); }
 
   Answer probe(const ServerRequest& request) const {
-    return command_on_key<model::Evidence>(request, [&](const std::string& id) {
-      return parts_.control.probe(id);
-    }, evidence_json);
+    return command_on_key<model::Evidence>(
+        request, [&](const std::string& id) { return parts_.control.probe(id); }, evidence_json);
   }
   Answer pause(const ServerRequest& request) const {
-    return command_on_key<model::KeyHealth>(request, [&](const std::string& id) {
-      return parts_.control.pause(id, actor(request));
-    }, health_json);
+    return command_on_key<model::KeyHealth>(
+        request, [&](const std::string& id) { return parts_.control.pause(id, actor(request)); },
+        health_json);
   }
   Answer resume(const ServerRequest& request) const {
-    return command_on_key<model::KeyHealth>(request, [&](const std::string& id) {
-      return parts_.control.resume(id, actor(request));
-    }, health_json);
+    return command_on_key<model::KeyHealth>(
+        request, [&](const std::string& id) { return parts_.control.resume(id, actor(request)); },
+        health_json);
   }
 
   Answer pools(const ServerRequest& request) const {
@@ -160,7 +169,8 @@ class Api {
     return view != nullptr ? respond(200, pool_json(*view)) : no_pool(request);
   }
 
-  // Answers at once unless the caller names the generation it has and is willing to wait for another.
+  // Answers at once unless the caller names the generation it has and is willing to wait for
+  // another.
   Answer active(const ServerRequest& request) const {
     const std::string id = request.captures.at(0);
     if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
@@ -179,7 +189,8 @@ class Api {
     };
     if (auto ready = look())
       return std::move(*ready);
-    const auto deadline = parts_.clock.now().steady + std::min<std::chrono::nanoseconds>(*wait, kLongestWait);
+    const auto deadline =
+        parts_.clock.now().steady + std::min<std::chrono::nanoseconds>(*wait, kLongestWait);
     return net::Park{deadline, look, [] {
                        ServerResponse response;
                        response.status = 304;
@@ -250,7 +261,8 @@ class Api {
     return when_ready<std::vector<model::UsageRow>>(
         parts_.clock, parts_.control.usage(range),
         [by, snapshot, who](std::vector<model::UsageRow> rows) {
-          std::erase_if(rows, [&](const auto& row) { return !may_see_key(*snapshot, who, row.key); });
+          std::erase_if(rows,
+                        [&](const auto& row) { return !may_see_key(*snapshot, who, row.key); });
           const auto body = usage_json(rows, by);
           return body ? respond(200, *body) : respond_error(body.error());
         });
@@ -281,7 +293,8 @@ class Api {
     return may_see_key(snapshot, caller(request), id) ? model::find_key(snapshot, id) : nullptr;
   }
   static ServerResponse no_key(const ServerRequest& request) {
-    return respond_error(404, "not_found", "no key '" + printable(request.captures.at(0), 64) + "'");
+    return respond_error(404, "not_found",
+                         "no key '" + printable(request.captures.at(0), 64) + "'");
   }
   template <class Render>
   Answer with_key(const ServerRequest& request, Render render) const {
@@ -312,9 +325,10 @@ class Api {
       else if (name == "dry_run" && field.is_boolean())
         command.dry_run = field.get<bool>();
       else
-        return fail(ErrorCode::invalid, "'" + printable(name, 40) +
-                                            "' is not known or of the wrong type; the body may hold "
-                                            "\"to\", \"reason\" and \"dry_run\"");
+        return fail(ErrorCode::invalid,
+                    "'" + printable(name, 40) +
+                        "' is not known or of the wrong type; the body may hold "
+                        "\"to\", \"reason\" and \"dry_run\"");
     }
     return {};
   }
@@ -335,22 +349,39 @@ const std::vector<Row>& rows() {
       {{"GET", "/", std::nullopt, "Status page"}, 0, &Api::page},
       {{"GET", "/metrics", Role::metrics, "Prometheus metrics"}, 0, &Api::metrics},
       {{"GET", "/-/healthy", std::nullopt, "200 while the process lives"}, 0, &Api::healthy},
-      {{"GET", "/-/ready", std::nullopt, "200 once state is restored and can be saved"}, 0, &Api::ready},
+      {{"GET", "/-/ready", std::nullopt, "200 once state is restored and can be saved"},
+       0,
+       &Api::ready},
       {{"POST", "/-/reload", Role::admin, "Reload the configuration"}, kCommandBody, &Api::reload},
       {{"GET", "/api/v1/status", Role::read, "Everything on one page"}, 0, &Api::status},
       {{"GET", "/api/v1/keys", Role::read, "All keys"}, 0, &Api::keys},
       {{"GET", "/api/v1/keys/{id}", Role::read, "One key"}, 0, &Api::key},
-      {{"GET", "/api/v1/keys/{id}/explain", Role::read, "Why a key is in its state"}, 0, &Api::explain},
-      {{"POST", "/api/v1/keys/{id}/probe", Role::operate, "Probe a key now"}, kCommandBody, &Api::probe},
-      {{"POST", "/api/v1/keys/{id}/pause", Role::operate, "Take a key out of service"}, kCommandBody, &Api::pause},
-      {{"POST", "/api/v1/keys/{id}/resume", Role::operate, "Put a key back"}, kCommandBody, &Api::resume},
+      {{"GET", "/api/v1/keys/{id}/explain", Role::read, "Why a key is in its state"},
+       0,
+       &Api::explain},
+      {{"POST", "/api/v1/keys/{id}/probe", Role::operate, "Probe a key now"},
+       kCommandBody,
+       &Api::probe},
+      {{"POST", "/api/v1/keys/{id}/pause", Role::operate, "Take a key out of service"},
+       kCommandBody,
+       &Api::pause},
+      {{"POST", "/api/v1/keys/{id}/resume", Role::operate, "Put a key back"},
+       kCommandBody,
+       &Api::resume},
       {{"GET", "/api/v1/pools", Role::read, "All pools"}, 0, &Api::pools},
       {{"GET", "/api/v1/pools/{id}", Role::read, "One pool"}, 0, &Api::pool},
-      {{"GET", "/api/v1/pools/{id}/active", Role::consume, "The key to use now; ?generation=N&wait=30s waits for another"}, 0, &Api::active},
-      {{"POST", "/api/v1/pools/{id}/rotate", Role::operate, "Switch to another key"}, kCommandBody, &Api::rotate},
+      {{"GET", "/api/v1/pools/{id}/active", Role::consume,
+        "The key to use now; ?generation=N&wait=30s waits for another"},
+       0,
+       &Api::active},
+      {{"POST", "/api/v1/pools/{id}/rotate", Role::operate, "Switch to another key"},
+       kCommandBody,
+       &Api::rotate},
       {{"GET", "/api/v1/rotations", Role::read, "The journal of rotations"}, 0, &Api::rotations},
       {{"GET", "/api/v1/schedule", Role::read, "The next firings"}, 0, &Api::schedule},
-      {{"GET", "/api/v1/usage", Role::read, "Accounting; ?by=key,model,day&from=&to="}, 0, &Api::usage},
+      {{"GET", "/api/v1/usage", Role::read, "Accounting; ?by=key,model,day&from=&to="},
+       0,
+       &Api::usage},
   };
   return kRows;
 }
@@ -372,21 +403,23 @@ std::optional<ServerResponse> guard(const ApiParts& parts, const ServerRequest& 
   if (!needed)
     return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD" &&
-      !request.header("sec-fetch-site").empty() && request.header("sec-fetch-site") != "same-origin")
+      !request.header("sec-fetch-site").empty() &&
+      request.header("sec-fetch-site") != "same-origin")
     return respond_error(403, "denied", "cross-site requests are refused");
   const auto who = principal_of(*access, request);
   if (who && model::includes(who->role, *needed))
     return std::nullopt;
   parts.exposition.count_auth_failure();
   if (!who) {
-    ServerResponse response = respond_error(401, "denied", "a token is needed: Authorization: Bearer …");
+    ServerResponse response =
+        respond_error(401, "denied", "a token is needed: Authorization: Bearer …");
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
     return response;
   }
   if (access->tokens.empty())
-    return respond_error(403, "denied", "this needs a token with role " +
-                                            std::string(model::to_string(*needed)) +
-                                            "; none is configured: add [[web.tokens]]");
+    return respond_error(403, "denied",
+                         "this needs a token with role " + std::string(model::to_string(*needed)) +
+                             "; none is configured: add [[web.tokens]]");
   return respond_error(403, "denied",
                        "this needs the role " + std::string(model::to_string(*needed)));
 }
@@ -408,7 +441,8 @@ std::vector<net::Route> make_routes(const ApiParts& parts) {
   std::vector<net::Route> routes;
   for (const Row& row : rows())
     routes.push_back(net::Route{std::string(row.info.method), std::string(row.info.pattern),
-                                row.max_body, [api, method = row.handler](const ServerRequest& request) {
+                                row.max_body,
+                                [api, method = row.handler](const ServerRequest& request) {
                                   return (*api.*method)(request);
                                 }});
   return routes;

@@ -83,12 +83,9 @@ std::string dimension_of(const model::UsageRow& row, const std::string& name) {
 }
 
 json counts_json(const model::UsageCounts& counts) {
-  return {{"requests", counts.requests},
-          {"failed_requests", counts.failed},
-          {"input_tokens", counts.input},
-          {"cached_input_tokens", counts.cached_input},
-          {"output_tokens", counts.output},
-          {"cost_usd", model::to_usd(counts.cost)},
+  return {{"requests", counts.requests},         {"failed_requests", counts.failed},
+          {"input_tokens", counts.input},        {"cached_input_tokens", counts.cached_input},
+          {"output_tokens", counts.output},      {"cost_usd", model::to_usd(counts.cost)},
           {"unpriced_requests", counts.unpriced}};
 }
 
@@ -128,13 +125,14 @@ json key_json(const model::KeyView& view) {
   result["expires_at"] = time_json(view.key.expires_at);
   result["last_success_at"] = time_json(view.health.last_success_at);
   result["last_probe_at"] = time_json(view.health.last_probe_at);
-  result["latency_ms"] = view.last_probe ? json(view.last_probe->latency.count() / 1'000'000)
-                                         : json(nullptr);
+  result["latency_ms"] =
+      view.last_probe ? json(view.last_probe->latency.count() / 1'000'000) : json(nullptr);
   result["quotas"] = quotas_json(view.quotas);
   result["usage"] = usage_totals_json(view);
   json balances = json::array();
   for (const auto& balance : view.balances)
-    balances.push_back({{"currency", balance.currency}, {"amount", model::format_usd(balance.nanos)}});
+    balances.push_back(
+        {{"currency", balance.currency}, {"amount", model::format_usd(balance.nanos)}});
   result["balances"] = std::move(balances);
   return result;
 }
@@ -181,8 +179,8 @@ json pool_json(const model::PoolView& view) {
           {"available", view.available},
           {"survives_key_loss", view.survives_key_loss},
           {"next_rotation_at", time_json(view.next_rotation_at)},
-          {"decided_at", view.state.active.empty() ? json(nullptr)
-                                                   : json(format_rfc3339(view.state.decided_at))},
+          {"decided_at",
+           view.state.active.empty() ? json(nullptr) : json(format_rfc3339(view.state.decided_at))},
           {"publish", std::move(published)},
           {"problem", view.problem}};
 }
@@ -216,7 +214,8 @@ json active_json(const ActiveKey& active) {
 }
 
 json firing_json(const Firing& firing) {
-  return {{"schedule", firing.schedule}, {"at", format_rfc3339(firing.at)}, {"local", firing.local}};
+  return {
+      {"schedule", firing.schedule}, {"at", format_rfc3339(firing.at)}, {"local", firing.local}};
 }
 
 const std::vector<std::string>& usage_dimensions() {
@@ -229,8 +228,8 @@ Result<json> usage_json(const std::vector<model::UsageRow>& rows,
   for (const std::string& name : by) {
     const auto& known = usage_dimensions();
     if (std::find(known.begin(), known.end(), name) == known.end())
-      return fail(ErrorCode::invalid, "usage cannot be summed by '" + name +
-                                          "'; use key, model, hour, day or month");
+      return fail(ErrorCode::invalid,
+                  "usage cannot be summed by '" + name + "'; use key, model, hour, day or month");
   }
   std::map<std::vector<std::string>, model::UsageCounts> groups;
   for (const model::UsageRow& row : rows) {
@@ -259,8 +258,8 @@ bool may_see_key(const model::Snapshot& snapshot, const Principal& principal,
     return true;
   return std::any_of(principal.pools.begin(), principal.pools.end(), [&](const std::string& id) {
     const model::PoolView* pool = model::find_pool(snapshot, id);
-    return pool != nullptr && std::find(pool->pool.keys.begin(), pool->pool.keys.end(), key) !=
-                                  pool->pool.keys.end();
+    return pool != nullptr &&
+           std::find(pool->pool.keys.begin(), pool->pool.keys.end(), key) != pool->pool.keys.end();
   });
 }
 
@@ -281,13 +280,11 @@ json status_json(const model::Snapshot& snapshot, const Principal& principal) {
   json sources = json::array();
   for (const auto& view : snapshot.sources)
     sources.push_back(source_json(*view));
-  return {{"at", format_rfc3339(snapshot.at)},
-          {"keys", std::move(keys)},
-          {"pools", std::move(pools)},
-          {"providers", std::move(providers)},
-          {"sources", std::move(sources)},
-          {"group_quotas", quotas_json(snapshot.group_quotas)},
-          {"agent", agent_json(snapshot.agent)}};
+  return {
+      {"at", format_rfc3339(snapshot.at)},  {"keys", std::move(keys)},
+      {"pools", std::move(pools)},          {"providers", std::move(providers)},
+      {"sources", std::move(sources)},      {"group_quotas", quotas_json(snapshot.group_quotas)},
+      {"agent", agent_json(snapshot.agent)}};
 }
 
 }  // namespace keyherd::api

@@ -1,8 +1,8 @@
 #pragma once
 
-// Time is an input. Wall time is what people, logs and calendars see; steady time measures intervals
-// and deadlines. An Instant is both read together. Code that decides takes an Instant (or a WallTime)
-// as a parameter; only the loop and the edges hold a Clock.
+// Time is an input. Wall time is what people, logs and calendars see; steady time measures
+// intervals and deadlines. An Instant is both read together. Code that decides takes an Instant (or
+// a WallTime) as a parameter; only the loop and the edges hold a Clock.
 
 #include <chrono>
 

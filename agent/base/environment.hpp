@@ -21,7 +21,8 @@ class ProcessEnvironment final : public Environment {
 
 class FixedEnvironment final : public Environment {
  public:
-  explicit FixedEnvironment(std::map<std::string, std::string> values) : values_(std::move(values)) {}
+  explicit FixedEnvironment(std::map<std::string, std::string> values)
+      : values_(std::move(values)) {}
   [[nodiscard]] std::optional<std::string> get(const std::string& name) const override;
 
  private:

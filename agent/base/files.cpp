@@ -168,7 +168,8 @@ class PosixFileSystem final : public FileSystem {
       if (got == 0)
         return content;
       if (content.size() + got > max_bytes)
-        return fail(ErrorCode::too_large, fmt::format("reading {}: larger than {} bytes", path, max_bytes));
+        return fail(ErrorCode::too_large,
+                    fmt::format("reading {}: larger than {} bytes", path, max_bytes));
       content.append(chunk, 0, got);
     }
   }

@@ -17,8 +17,8 @@
 
 namespace keyherd {
 
-// What makes a file the same file: the inode alone is reused within milliseconds (ext4), so the birth
-// time belongs to it; 0 where the file system keeps none.
+// What makes a file the same file: the inode alone is reused within milliseconds (ext4), so the
+// birth time belongs to it; 0 where the file system keeps none.
 struct FileId {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

@@ -1,7 +1,8 @@
 #pragma once
 
 // JSON from outside: parsed with a cap on depth (nlohmann's dump and copy recurse and crash on deep
-// input) and without ever quoting the input in an error. JSON to outside: never throws on bad UTF-8.
+// input) and without ever quoting the input in an error. JSON to outside: never throws on bad
+// UTF-8.
 
 #include <cstddef>
 #include <nlohmann/json_fwd.hpp>

@@ -19,13 +19,18 @@ namespace {
 std::string_view name_of(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::trace:
-    case spdlog::level::debug: return "debug";
-    case spdlog::level::info: return "info";
-    case spdlog::level::warn: return "warning";
+    case spdlog::level::debug:
+      return "debug";
+    case spdlog::level::info:
+      return "info";
+    case spdlog::level::warn:
+      return "warning";
     case spdlog::level::err:
-    case spdlog::level::critical: return "error";
+    case spdlog::level::critical:
+      return "error";
     case spdlog::level::off:
-    case spdlog::level::n_levels: break;
+    case spdlog::level::n_levels:
+      break;
   }
   return "off";
 }
@@ -33,13 +38,17 @@ std::string_view name_of(spdlog::level::level_enum level) {
 std::atomic<std::uint64_t>& counter_of(LogCounts& counts, spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::trace:
-    case spdlog::level::debug: return counts.debug;
-    case spdlog::level::info: return counts.info;
-    case spdlog::level::warn: return counts.warning;
+    case spdlog::level::debug:
+      return counts.debug;
+    case spdlog::level::info:
+      return counts.info;
+    case spdlog::level::warn:
+      return counts.warning;
     case spdlog::level::err:
     case spdlog::level::critical:
     case spdlog::level::off:
-    case spdlog::level::n_levels: break;
+    case spdlog::level::n_levels:
+      break;
   }
   return counts.error;
 }
@@ -64,8 +73,8 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   std::string render(const spdlog::details::log_msg& message, const std::string& text) const {
-    const std::string time = format_rfc3339(
-        std::chrono::time_point_cast<WallTime::duration>(message.time));
+    const std::string time =
+        format_rfc3339(std::chrono::time_point_cast<WallTime::duration>(message.time));
     if (format_ == LogFormat::json)
       return dump_json({{"ts", time}, {"level", name_of(message.level)}, {"message", text}});
     return time + " " + std::string(name_of(message.level)) + ": " + text;

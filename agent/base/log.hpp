@@ -4,10 +4,10 @@
 // Redactor. Logging never blocks on a full disk and never throws; what could not be written is
 // counted.
 
+#include <spdlog/fwd.h>
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <spdlog/fwd.h>
 #include <string>
 #include <string_view>
 

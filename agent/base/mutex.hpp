@@ -52,8 +52,8 @@ class Condition {
   // Returns when notified, stopped, past the deadline, or spuriously.
   void wait_until(Mutex& mutex, std::chrono::steady_clock::time_point deadline,
                   const std::stop_token& stop) KH_REQUIRES(mutex) {
-    // The overload with a stop token cannot miss a stop that comes between the check and the wait; it
-    // wants a predicate, and any return but the first check's will do.
+    // The overload with a stop token cannot miss a stop that comes between the check and the wait;
+    // it wants a predicate, and any return but the first check's will do.
     bool woken = false;
     condition_.wait_until(mutex, stop, deadline, [&woken] { return std::exchange(woken, true); });
   }

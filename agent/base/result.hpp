@@ -1,8 +1,8 @@
 #pragma once
 
-// What can fail in normal operation (network, files, input, store) returns Result<T>: a value, or an
-// Error whose code says what a caller can do about it and whose message reads "doing X on Y: cause".
-// Exceptions are for broken invariants and third-party edges, and are converted there.
+// What can fail in normal operation (network, files, input, store) returns Result<T>: a value, or
+// an Error whose code says what a caller can do about it and whose message reads "doing X on Y:
+// cause". Exceptions are for broken invariants and third-party edges, and are converted there.
 
 #include <string>
 #include <string_view>
@@ -56,19 +56,19 @@ Error errno_error(int error_number, std::string_view doing);
 }  // namespace keyherd
 
 // KH_TRY(status_expression); returns the error from the calling function.
-#define KH_TRY(expression)                                       \
-  do {                                                           \
-    if (auto kh_status = (expression); !kh_status)               \
-      return ::keyherd::fail(std::move(kh_status).error());      \
+#define KH_TRY(expression)                                  \
+  do {                                                      \
+    if (auto kh_status = (expression); !kh_status)          \
+      return ::keyherd::fail(std::move(kh_status).error()); \
   } while (false)
 
 // KH_ASSIGN(auto x, result_expression); declares x or returns the error from the calling function.
 #define KH_ASSIGN(declaration, expression) \
   KH_ASSIGN_AS(declaration, expression, KH_CONCAT(kh_result_, __LINE__))
-#define KH_ASSIGN_AS(declaration, expression, name)                    \
-  auto name = (expression);                                            \
-  if (!name)                                                           \
-    return ::keyherd::fail(std::move(name).error());                   \
+#define KH_ASSIGN_AS(declaration, expression, name)  \
+  auto name = (expression);                          \
+  if (!name)                                         \
+    return ::keyherd::fail(std::move(name).error()); \
   declaration = std::move(*name)
 #define KH_CONCAT(a, b) KH_CONCAT_INNER(a, b)
 #define KH_CONCAT_INNER(a, b) a##b

@@ -87,8 +87,8 @@ class SpawnPlan {
     posix_spawnattr_setsigdefault(&attributes_, &all);
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                               POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   }
   ~SpawnPlan() {
     posix_spawn_file_actions_destroy(&actions_);
@@ -107,8 +107,8 @@ class SpawnPlan {
   posix_spawnattr_t attributes_{};
 };
 
-// A child that does not read its input must not end us: SIGPIPE is held back for this thread, and one
-// that a write raised is taken before it can arrive.
+// A child that does not read its input must not end us: SIGPIPE is held back for this thread, and
+// one that a write raised is taken before it can arrive.
 class NoSigpipe {
  public:
   NoSigpipe() {

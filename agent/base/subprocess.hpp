@@ -1,8 +1,8 @@
 #pragma once
 
-// One child process, run to its end: argv without a shell, input on stdin, output capped, a deadline,
-// its own process group (killed whole at the deadline), no inherited descriptors, and an environment
-// of PATH, HOME, LANG and TZ plus what the caller adds. Blocks the calling thread.
+// One child process, run to its end: argv without a shell, input on stdin, output capped, a
+// deadline, its own process group (killed whole at the deadline), no inherited descriptors, and an
+// environment of PATH, HOME, LANG and TZ plus what the caller adds. Blocks the calling thread.
 
 #include <chrono>
 #include <map>
@@ -29,8 +29,8 @@ struct SubprocessResult {
   bool output_truncated = false;
 };
 
-// Errors: not_found or denied when it cannot be started, timeout, cancelled. A non-zero exit code is
-// not an error here.
+// Errors: not_found or denied when it cannot be started, timeout, cancelled. A non-zero exit code
+// is not an error here.
 Result<SubprocessResult> run_subprocess(const SubprocessRequest& request, std::stop_token stop);
 
 }  // namespace keyherd

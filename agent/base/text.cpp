@@ -16,8 +16,8 @@ unsigned byte_at(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
-// The length of the valid UTF-8 sequence at `at`, 0 if there is none (RFC 3629: no overlong forms, no
-// surrogates, nothing above U+10FFFF).
+// The length of the valid UTF-8 sequence at `at`, 0 if there is none (RFC 3629: no overlong forms,
+// no surrogates, nothing above U+10FFFF).
 std::size_t sequence_length(std::string_view text, std::size_t at) {
   const unsigned first = byte_at(text, at);
   if (first < 0x80)
@@ -69,9 +69,8 @@ bool equals_ignore_case(std::string_view a, std::string_view b) {
 }
 
 bool contains_ignore_case(std::string_view text, std::string_view part) {
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), [](char x, char y) {
-           return lower(x) == lower(y);
-         }) != text.end();
+  return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                     [](char x, char y) { return lower(x) == lower(y); }) != text.end();
 }
 
 std::string to_lower(std::string_view text) {

@@ -25,7 +25,8 @@ bool is_valid_utf8(std::string_view text);
 std::optional<std::int64_t> parse_int(std::string_view digits);
 
 // The candidate nearest to word by edit distance, if it is near enough to be a slip of the fingers.
-std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
+std::optional<std::string> nearest(std::string_view word,
+                                   const std::vector<std::string>& candidates);
 
 // Percent-encodes everything but unreserved characters.
 std::string url_encode(std::string_view text);

@@ -93,9 +93,10 @@ constexpr std::array<UnitName, 8> kUnits{{{"ns", 1},
 constexpr double kLongest = 100.0 * 365.25 * 86400e9;
 
 Error bad_duration(std::string_view text) {
-  return Error{ErrorCode::invalid, fmt::format("'{}' is not a duration; write it like \"30s\", \"5m\" "
-                                               "or \"1h30m\"",
-                                               printable(text, 40))};
+  return Error{ErrorCode::invalid,
+               fmt::format("'{}' is not a duration; write it like \"30s\", \"5m\" "
+                           "or \"1h30m\"",
+                           printable(text, 40))};
 }
 
 }  // namespace
@@ -106,10 +107,10 @@ std::string format_rfc3339(WallTime time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
   const auto millis = std::chrono::floor<std::chrono::milliseconds>(time - seconds).count();
-  std::string text = fmt::format(
-      "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  std::string text =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
   if (millis != 0)
     text += fmt::format(".{:03}", millis);
   return text + "Z";
@@ -141,7 +142,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
   if (fields->year < 1970 || fields->year > 2261)
     return bad("outside the years 1970 to 2261");
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(fields->hour) +
-         std::chrono::minutes(fields->minute) + std::chrono::seconds(fields->second) + part - *offset;
+         std::chrono::minutes(fields->minute) + std::chrono::seconds(fields->second) + part -
+         *offset;
 }
 
 Result<nanoseconds> parse_duration(std::string_view text) {
@@ -169,8 +171,8 @@ Result<nanoseconds> parse_duration(std::string_view text) {
     const double nanos = std::stod(number) * static_cast<double>(unit->nanos);
     total += nanos;
     if (total > kLongest)
-      return fail(ErrorCode::invalid, fmt::format("'{}' is longer than 100 years",
-                                                  printable(text, 40)));
+      return fail(ErrorCode::invalid,
+                  fmt::format("'{}' is longer than 100 years", printable(text, 40)));
     const auto whole = parse_int(number);
     exact += whole ? *whole * unit->nanos : std::llround(nanos);
   }
@@ -195,8 +197,9 @@ std::string format_duration(nanoseconds duration) {
 std::string describe_duration(nanoseconds duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
   if (std::abs(seconds) < 60)
-    return std::abs(seconds) < 10 && seconds != std::floor(seconds) ? fmt::format("{:.1f}s", seconds)
-                                                                    : fmt::format("{:.0f}s", seconds);
+    return std::abs(seconds) < 10 && seconds != std::floor(seconds)
+               ? fmt::format("{:.1f}s", seconds)
+               : fmt::format("{:.0f}s", seconds);
   const auto total = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
   if (total < 3'600)
     return fmt::format("{}m {}s", total / 60, total % 60);

@@ -16,7 +16,8 @@ namespace keyherd {
 std::string format_rfc3339(WallTime time);
 
 // Date, 'T' or space, time, optional fraction (kept to nanoseconds), then 'Z' or ±hh:mm. A missing
-// zone, an impossible date (2026-02-30) and years before 1970 or after 2261 are errors. A leap second
+// zone, an impossible date (2026-02-30) and years before 1970 or after 2261 are errors. A leap
+// second
 // (:60) is read as the next minute's :00.
 Result<WallTime> parse_rfc3339(std::string_view text);
 

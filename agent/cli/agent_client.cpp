@@ -44,12 +44,17 @@ Secret find_token(Context& context, const config::Config& config) {
 
 ErrorCode code_of_status(int status) {
   switch (status) {
-    case 400: return ErrorCode::invalid;
+    case 400:
+      return ErrorCode::invalid;
     case 401:
-    case 403: return ErrorCode::denied;
-    case 404: return ErrorCode::not_found;
-    case 409: return ErrorCode::conflict;
-    default: return ErrorCode::unavailable;
+    case 403:
+      return ErrorCode::denied;
+    case 404:
+      return ErrorCode::not_found;
+    case 409:
+      return ErrorCode::conflict;
+    default:
+      return ErrorCode::unavailable;
   }
 }
 

@@ -20,8 +20,8 @@ class AgentClient {
   AgentClient(Context& context, const config::Config& config);
   ~AgentClient();
 
-  // The answer's JSON. Errors: unavailable (no agent there; says how to start it), and what the agent
-  // answered, with its code.
+  // The answer's JSON. Errors: unavailable (no agent there; says how to start it), and what the
+  // agent answered, with its code.
   Result<nlohmann::json> get(const std::string& path);
   Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body);
   // Only the status, for health checks.

@@ -58,8 +58,8 @@ std::optional<config::Config> load_or_report(Context& context, bool show_warning
 }
 
 Result<Secret> key_secret(Context& context, const model::SecretRef& reference) {
-  auto secret =
-      config::resolve_secret(reference, {context.environment, context.files, std::chrono::seconds(10), {}});
+  auto secret = config::resolve_secret(
+      reference, {context.environment, context.files, std::chrono::seconds(10), {}});
   if (!secret)
     return secret;
   context.redactor.add(*secret);

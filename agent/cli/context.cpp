@@ -11,16 +11,19 @@ namespace {
 int exit_code_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::unavailable:
-    case ErrorCode::timeout: return kUnreachable;
+    case ErrorCode::timeout:
+      return kUnreachable;
     case ErrorCode::conflict:
-    case ErrorCode::cancelled: return kBadNews;
+    case ErrorCode::cancelled:
+      return kBadNews;
     case ErrorCode::invalid:
     case ErrorCode::not_found:
     case ErrorCode::denied:
     case ErrorCode::too_large:
     case ErrorCode::corrupt:
     case ErrorCode::no_space:
-    case ErrorCode::internal: return kWrongUsage;
+    case ErrorCode::internal:
+      return kWrongUsage;
   }
   return kWrongUsage;
 }

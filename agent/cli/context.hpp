@@ -29,12 +29,12 @@ struct Context {
   const Clock& clock;
   Redactor& redactor;
   bool json = false;
-  bool colour = false;  // a terminal, and NO_COLOR is not set
+  bool colour = false;                     // a terminal, and NO_COLOR is not set
   std::optional<std::string> config_path;  // --config
 };
 
-// Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns the
-// exit code that fits.
+// Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns
+// the exit code that fits.
 int report(Context& context, const Error& error);
 int report(Context& context, const Error& error, int exit_code);
 

@@ -89,16 +89,20 @@ std::vector<Outcome> probe_all(Context& context, const config::Config& config,
 json outcome_json(const Outcome& outcome) {
   json line{{"key", outcome.key->id}, {"provider", outcome.key->provider}};
   if (!outcome.evidence) {
-    line.update({{"verdict", nullptr}, {"http_status", nullptr}, {"latency_ms", nullptr},
-                 {"message", outcome.problem}, {"retry_at", nullptr}});
+    line.update({{"verdict", nullptr},
+                 {"http_status", nullptr},
+                 {"latency_ms", nullptr},
+                 {"message", outcome.problem},
+                 {"retry_at", nullptr}});
     return line;
   }
   const model::Evidence& evidence = *outcome.evidence;
-  line.update({{"verdict", model::to_string(evidence.verdict)},
-               {"http_status", evidence.http_status},
-               {"latency_ms", evidence.latency.count() / 1'000'000},
-               {"message", evidence.message},
-               {"retry_at", evidence.retry_at ? json(format_rfc3339(*evidence.retry_at)) : json(nullptr)}});
+  line.update(
+      {{"verdict", model::to_string(evidence.verdict)},
+       {"http_status", evidence.http_status},
+       {"latency_ms", evidence.latency.count() / 1'000'000},
+       {"message", evidence.message},
+       {"retry_at", evidence.retry_at ? json(format_rfc3339(*evidence.retry_at)) : json(nullptr)}});
   return line;
 }
 

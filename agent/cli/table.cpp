@@ -11,19 +11,25 @@ namespace {
 
 std::string_view escape_of(Colour colour) {
   switch (colour) {
-    case Colour::none: return "";
-    case Colour::green: return "\033[32m";
-    case Colour::yellow: return "\033[33m";
-    case Colour::red: return "\033[31m";
-    case Colour::dim: return "\033[2m";
+    case Colour::none:
+      return "";
+    case Colour::green:
+      return "\033[32m";
+    case Colour::yellow:
+      return "\033[33m";
+    case Colour::red:
+      return "\033[31m";
+    case Colour::dim:
+      return "\033[2m";
   }
   return "";
 }
 
 // Columns on the screen: code points, which is right for what these tables show.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
+  }));
 }
 
 std::string line_of(const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
@@ -70,13 +76,17 @@ Colour colour_of_state(std::string_view name) {
   if (!state)
     return Colour::none;
   switch (*state) {
-    case model::KeyState::healthy: return Colour::green;
+    case model::KeyState::healthy:
+      return Colour::green;
     case model::KeyState::throttled:
-    case model::KeyState::degraded: return Colour::yellow;
+    case model::KeyState::degraded:
+      return Colour::yellow;
     case model::KeyState::exhausted:
-    case model::KeyState::dead: return Colour::red;
+    case model::KeyState::dead:
+      return Colour::red;
     case model::KeyState::unknown:
-    case model::KeyState::paused: return Colour::dim;
+    case model::KeyState::paused:
+      return Colour::dim;
   }
   return Colour::none;
 }
@@ -86,12 +96,15 @@ Colour colour_of_verdict(std::string_view name) {
   if (!verdict)
     return Colour::none;
   switch (model::info(*verdict).kind) {
-    case model::VerdictClass::good: return Colour::green;
+    case model::VerdictClass::good:
+      return Colour::green;
     case model::VerdictClass::auth:
-    case model::VerdictClass::quota: return Colour::red;
+    case model::VerdictClass::quota:
+      return Colour::red;
     case model::VerdictClass::rate:
     case model::VerdictClass::provider:
-    case model::VerdictClass::request: return Colour::yellow;
+    case model::VerdictClass::request:
+      return Colour::yellow;
   }
   return Colour::none;
 }

@@ -26,7 +26,7 @@ std::string_view to_string(ProbeKind kind);
 std::optional<ProbeKind> probe_kind_from_string(std::string_view name);
 
 struct Balance {
-  std::string currency;  // ISO 4217
+  std::string currency;    // ISO 4217
   std::int64_t nanos = 0;  // 10⁻⁹ of the currency; may be negative
 };
 

@@ -18,13 +18,13 @@ struct KeyHealth {
   KeyState state = KeyState::unknown;
   Verdict verdict = Verdict::network;  // the last one that counted
   bool has_verdict = false;
-  WallTime since;               // of the state
-  std::string why;              // one sentence: what the state was derived from
+  WallTime since;                          // of the state
+  std::string why;                         // one sentence: what the state was derived from
   std::optional<WallTime> cooldown_until;  // throttled, exhausted: when to look again
-  int consecutive_failures = 0;   // probes in a row that were not ok
-  int consecutive_successes = 0;  // ok in a row, from any source
-  int auth_strikes = 0;           // proofs of refusal in a row
-  bool paused = false;            // by hand; wins over every other state
+  int consecutive_failures = 0;            // probes in a row that were not ok
+  int consecutive_successes = 0;           // ok in a row, from any source
+  int auth_strikes = 0;                    // proofs of refusal in a row
+  bool paused = false;                     // by hand; wins over every other state
   std::optional<WallTime> last_probe_at;
   std::optional<WallTime> last_success_at;
 };

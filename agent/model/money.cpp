@@ -88,8 +88,8 @@ std::optional<NanoUsd> parse_usd(std::string_view decimal) {
 
 std::string format_usd(NanoUsd nanos) {
   const bool negative = nanos < 0;
-  const auto magnitude = negative ? 0 - static_cast<std::uint64_t>(nanos)
-                                  : static_cast<std::uint64_t>(nanos);
+  const auto magnitude =
+      negative ? 0 - static_cast<std::uint64_t>(nanos) : static_cast<std::uint64_t>(nanos);
   const std::uint64_t whole = magnitude / static_cast<std::uint64_t>(kNanosPerUsd);
   std::string fraction = fmt::format("{:09}", magnitude % static_cast<std::uint64_t>(kNanosPerUsd));
   fraction.erase(fraction.find_last_not_of('0') + 1);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Money is integer nano-USD (10⁻⁹ USD), tokens are int64; sums saturate at the ends of the range and
-// say so, they never wrap. Floating point appears only at the edge, for display.
+// Money is integer nano-USD (10⁻⁹ USD), tokens are int64; sums saturate at the ends of the range
+// and say so, they never wrap. Floating point appears only at the edge, for display.
 
 #include <cstdint>
 #include <limits>
@@ -23,8 +23,8 @@ constexpr std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
   return sum;
 }
 
-// "0.000132", "1.5e-4", "12": exact to a nano, rounded half up beyond; nothing if it is not a decimal
-// number, negative, or does not fit.
+// "0.000132", "1.5e-4", "12": exact to a nano, rounded half up beyond; nothing if it is not a
+// decimal number, negative, or does not fit.
 std::optional<NanoUsd> parse_usd(std::string_view decimal);
 
 // Exact, without trailing zeros: 132000 → "0.000132".

@@ -8,7 +8,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "priority", "quota_aware"};
 constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
-    "schedule", "invalid_key", "rate_limited", "quota",  "balance",
+    "schedule", "invalid_key", "rate_limited", "quota", "balance",
     "endpoint", "recovery",    "manual",       "drill", "initial"};
 constexpr std::array<std::string_view, kRotationFailureCount> kFailures{
     "no_candidate", "preflight", "publish", "adoption", "hook"};
@@ -25,24 +25,34 @@ std::string origin_of(const std::string& url) {
 }
 }  // namespace
 
-std::string_view to_string(Strategy strategy) { return name_of(kStrategies, strategy); }
+std::string_view to_string(Strategy strategy) {
+  return name_of(kStrategies, strategy);
+}
 std::optional<Strategy> strategy_from_string(std::string_view name) {
   return value_of<Strategy>(kStrategies, name);
 }
 
-std::string_view to_string(RotateOn event) { return name_of(kEvents, event); }
+std::string_view to_string(RotateOn event) {
+  return name_of(kEvents, event);
+}
 std::optional<RotateOn> rotate_on_from_string(std::string_view name) {
   return value_of<RotateOn>(kEvents, name);
 }
 
-std::string_view to_string(RotationTrigger trigger) { return name_of(kTriggers, trigger); }
+std::string_view to_string(RotationTrigger trigger) {
+  return name_of(kTriggers, trigger);
+}
 std::optional<RotationTrigger> rotation_trigger_from_string(std::string_view name) {
   return value_of<RotationTrigger>(kTriggers, name);
 }
 
-std::string_view to_string(RotationFailure failure) { return name_of(kFailures, failure); }
+std::string_view to_string(RotationFailure failure) {
+  return name_of(kFailures, failure);
+}
 
-std::string_view to_string(RotationState state) { return name_of(kStates, state); }
+std::string_view to_string(RotationState state) {
+  return name_of(kStates, state);
+}
 std::optional<RotationState> rotation_state_from_string(std::string_view name) {
   return value_of<RotationState>(kStates, name);
 }
@@ -53,13 +63,15 @@ bool is_final(RotationState state) {
     case RotationState::retired:
     case RotationState::rolled_back:
     case RotationState::needs_human:
-    case RotationState::refused: return true;
+    case RotationState::refused:
+      return true;
     case RotationState::planned:
     case RotationState::minted:
     case RotationState::staged:
     case RotationState::published:
     case RotationState::verified:
-    case RotationState::retiring: return false;
+    case RotationState::retiring:
+      return false;
   }
   return false;
 }

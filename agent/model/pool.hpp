@@ -35,7 +35,8 @@ struct PublishWebhook {
   friend bool operator==(const PublishWebhook&, const PublishWebhook&) = default;
 };
 using PublishTarget = std::variant<PublishFile, PublishExec, PublishWebhook>;
-// "file:/run/keyherd/prod.json", "exec:/usr/local/bin/reload-app", "webhook:https://host": for logs.
+// "file:/run/keyherd/prod.json", "exec:/usr/local/bin/reload-app", "webhook:https://host": for
+// logs.
 std::string describe(const PublishTarget& target);
 
 enum class RotateOn { dead, exhausted, throttled, degraded };
@@ -54,13 +55,22 @@ struct Pool {
   double max_error_ratio = 0.05;     // of a key's logged requests in the last 5 minutes
   int min_available = 1;             // fewer usable keys than this is worth an alert
   double slo_objective = 0.999;
-  std::chrono::nanoseconds valid_for = std::chrono::hours(24);  // validity of a published decision
+  std::chrono::nanoseconds valid_for = std::chrono::hours(24);   // validity of a published decision
   std::chrono::nanoseconds min_stay = std::chrono::seconds(60);  // between two automatic switches
 };
 
 // Why a rotation was started: label `trigger` of keyherd_rotations_total.
 enum class RotationTrigger {
-  schedule, invalid_key, rate_limited, quota, balance, endpoint, recovery, manual, drill, initial
+  schedule,
+  invalid_key,
+  rate_limited,
+  quota,
+  balance,
+  endpoint,
+  recovery,
+  manual,
+  drill,
+  initial
 };
 inline constexpr std::size_t kRotationTriggerCount = 10;
 std::string_view to_string(RotationTrigger trigger);
@@ -72,7 +82,16 @@ std::string_view to_string(RotationFailure failure);
 
 // The journal's states. `switch` rotations pass planned → verified → published → committed.
 enum class RotationState {
-  planned, minted, staged, published, verified, committed, retiring, retired, rolled_back, needs_human,
+  planned,
+  minted,
+  staged,
+  published,
+  verified,
+  committed,
+  retiring,
+  retired,
+  rolled_back,
+  needs_human,
   refused
 };
 std::string_view to_string(RotationState state);
@@ -106,8 +125,8 @@ struct PoolState {
   std::string pool;
   std::string active;  // key id; empty before the first decision
   std::int64_t generation = 0;
-  WallTime decided_at;      // of the last (re)publication
-  WallTime switched_at;     // of the last change of the active key
+  WallTime decided_at;   // of the last (re)publication
+  WallTime switched_at;  // of the last change of the active key
   std::string last_rotation;
 };
 

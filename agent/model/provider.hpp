@@ -22,12 +22,13 @@ struct ProbeSettings {
   double jitter = 0.2;  // 0..1, of `every`
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);
   ProbeMethod method = ProbeMethod::automatic;
-  std::string model;                                        // for chat; empty: the type's default
-  std::chrono::nanoseconds paid_every = std::chrono::hours(6);  // automatic: how often to prove spending
-  int failures_to_dead = 3;        // n failures in a row of the auth class before a key is dead
-  int successes_to_healthy = 2;    // k successes in a row before a bad key is trusted again
+  std::string model;  // for chat; empty: the type's default
+  std::chrono::nanoseconds paid_every =
+      std::chrono::hours(6);     // automatic: how often to prove spending
+  int failures_to_dead = 3;      // n failures in a row of the auth class before a key is dead
+  int successes_to_healthy = 2;  // k successes in a row before a bad key is trusted again
   std::chrono::nanoseconds confirm_after = std::chrono::seconds(20);  // re-probe of a doubtful key
-  std::optional<std::chrono::nanoseconds> latency_limit;    // p95 above it is worth an alert
+  std::optional<std::chrono::nanoseconds> latency_limit;  // p95 above it is worth an alert
 };
 
 // USD per million tokens, in nano-USD per million tokens: 0.42 USD → 420'000'000.
@@ -43,8 +44,8 @@ struct Provider {
   std::string type;      // a row of the provider types table
   std::string base_url;  // without a trailing slash
   ProbeSettings probe;
-  std::map<std::string, Price> prices;  // by model name
-  std::string ca_file;                  // extra CA, PEM; empty: the system's
+  std::map<std::string, Price> prices;         // by model name
+  std::string ca_file;                         // extra CA, PEM; empty: the system's
   std::map<std::string, std::string> headers;  // extra request headers, not secret
 };
 

@@ -11,12 +11,16 @@ constexpr std::array<std::string_view, 7> kWindows{"minute", "hour",  "day",    
                                                    "month",  "total", "rolling"};
 }  // namespace
 
-std::string_view to_string(QuotaUnit unit) { return name_of(kUnits, unit); }
+std::string_view to_string(QuotaUnit unit) {
+  return name_of(kUnits, unit);
+}
 std::optional<QuotaUnit> quota_unit_from_string(std::string_view name) {
   return value_of<QuotaUnit>(kUnits, name);
 }
 
-std::string_view to_string(WindowKind kind) { return name_of(kWindows, kind); }
+std::string_view to_string(WindowKind kind) {
+  return name_of(kWindows, kind);
+}
 
 std::vector<std::string_view> levels_of(const Quota& quota) {
   const std::size_t count = std::min(quota.thresholds.size(), kQuotaLevels.size());

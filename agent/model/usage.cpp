@@ -9,7 +9,9 @@ namespace {
 constexpr std::array<std::string_view, kRejectReasonCount> kReasons{
     "bad_json", "missing_field", "unknown_key", "bad_value", "too_long", "duplicate", "clock"};
 
-void accumulate(std::int64_t& sum, std::int64_t value) { sum = saturating_add(sum, value); }
+void accumulate(std::int64_t& sum, std::int64_t value) {
+  sum = saturating_add(sum, value);
+}
 
 std::int64_t whole(WallTime time, std::chrono::nanoseconds width) {
   const std::int64_t nanos = to_unix_nanos(time);
@@ -44,10 +46,18 @@ void SourceCounts::add(const SourceCounts& other) {
   accumulate(future, other.future);
 }
 
-std::int64_t bucket_of(WallTime time) { return whole(time, kBucketWidth); }
-WallTime bucket_start(std::int64_t bucket) { return WallTime(bucket * kBucketWidth); }
-std::int64_t minute_of(WallTime time) { return whole(time, std::chrono::minutes(1)); }
+std::int64_t bucket_of(WallTime time) {
+  return whole(time, kBucketWidth);
+}
+WallTime bucket_start(std::int64_t bucket) {
+  return WallTime(bucket * kBucketWidth);
+}
+std::int64_t minute_of(WallTime time) {
+  return whole(time, std::chrono::minutes(1));
+}
 
-std::string_view to_string(RejectReason reason) { return name_of(kReasons, reason); }
+std::string_view to_string(RejectReason reason) {
+  return name_of(kReasons, reason);
+}
 
 }  // namespace keyherd::model

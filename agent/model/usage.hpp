@@ -28,8 +28,8 @@ struct UsageCounts {
   std::int64_t cache_write = 0;
   std::int64_t output = 0;  // reasoning included
   std::int64_t reasoning = 0;
-  NanoUsd cost = 0;            // logged by the gateway, else computed
-  std::int64_t unpriced = 0;   // successful requests without a known price
+  NanoUsd cost = 0;             // logged by the gateway, else computed
+  std::int64_t unpriced = 0;    // successful requests without a known price
   std::int64_t latency_ms = 0;  // sum over lines that had one
   std::int64_t latency_count = 0;
 
@@ -51,8 +51,8 @@ struct UsageRow {
   UsageCounts counts;
 };
 
-// The same per minute and without a model, only for keys that have a quota on a window that needs it
-// (minute, rolling).
+// The same per minute and without a model, only for keys that have a quota on a window that needs
+// it (minute, rolling).
 struct MinuteRow {
   std::string key;
   std::int64_t minute = 0;
@@ -75,7 +75,15 @@ struct SuccessRow {
 };
 
 // Label `reason` of keyherd_usagelog_records_rejected_total.
-enum class RejectReason { bad_json, missing_field, unknown_key, bad_value, too_long, duplicate, clock };
+enum class RejectReason {
+  bad_json,
+  missing_field,
+  unknown_key,
+  bad_value,
+  too_long,
+  duplicate,
+  clock
+};
 inline constexpr std::size_t kRejectReasonCount = 7;
 std::string_view to_string(RejectReason reason);
 
@@ -100,7 +108,7 @@ struct FileCursor {
   FileId file;
   std::uint32_t head_length = 0;  // fingerprint of the first min(size, 1024) bytes, only ever grown
   std::uint64_t head_hash = 0;
-  std::uint64_t offset = 0;  // after the last newline that was dealt with
+  std::uint64_t offset = 0;         // after the last newline that was dealt with
   std::uint32_t anchor_length = 0;  // hash of the ≤ 256 bytes before the offset
   std::uint64_t anchor_hash = 0;
   bool skipping = false;  // inside an over-long line
@@ -123,8 +131,8 @@ struct SourceStatus {
 // all; the tailer reads on only when the engine says that it was.
 struct Tally {
   std::string source;
-  std::uint64_t batch = 0;  // echoed in the acknowledgement
-  std::vector<FileCursor> cursors;  // changed ones
+  std::uint64_t batch = 0;                    // echoed in the acknowledgement
+  std::vector<FileCursor> cursors;            // changed ones
   std::vector<std::int64_t> dropped_cursors;  // of files long gone
   std::vector<UsageRow> usage;
   std::vector<MinuteRow> minutes;

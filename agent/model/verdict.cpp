@@ -27,7 +27,8 @@ const std::array<VerdictInfo, kVerdictCount>& verdict_table() {
       {V::overloaded, "overloaded", C::provider, S::provider, "The provider has no capacity."},
       {V::server_error, "server_error", C::provider, S::provider,
        "The provider is broken or its answer cannot be understood."},
-      {V::model_missing, "model_missing", C::request, S::agent, "The probe's model does not exist."},
+      {V::model_missing, "model_missing", C::request, S::agent,
+       "The probe's model does not exist."},
       {V::bad_request, "bad_request", C::request, S::agent, "The probe itself is malformed."},
       {V::upstream_auth, "upstream_auth", C::provider, S::provider,
        "The gateway's own provider key is bad."},
@@ -56,16 +57,24 @@ Verdict verdict_from_status(int http_status) {
   if (http_status >= 200 && http_status < 300)
     return Verdict::ok;
   switch (http_status) {
-    case 0: return Verdict::network;
-    case 401: return Verdict::invalid_key;
-    case 402: return Verdict::balance_exhausted;
-    case 403: return Verdict::permission_denied;
-    case 404: return Verdict::model_missing;
-    case 429: return Verdict::rate_limited;
+    case 0:
+      return Verdict::network;
+    case 401:
+      return Verdict::invalid_key;
+    case 402:
+      return Verdict::balance_exhausted;
+    case 403:
+      return Verdict::permission_denied;
+    case 404:
+      return Verdict::model_missing;
+    case 429:
+      return Verdict::rate_limited;
     case 503:
-    case 529: return Verdict::overloaded;
-    default: return http_status >= 500 || http_status == 408 ? Verdict::server_error
-                                                             : Verdict::bad_request;
+    case 529:
+      return Verdict::overloaded;
+    default:
+      return http_status >= 500 || http_status == 408 ? Verdict::server_error
+                                                      : Verdict::bad_request;
   }
 }
 
@@ -86,12 +95,14 @@ std::optional<KeyState> key_state_from_string(std::string_view name) {
 bool is_usable(KeyState state) {
   switch (state) {
     case KeyState::healthy:
-    case KeyState::degraded: return true;
+    case KeyState::degraded:
+      return true;
     case KeyState::unknown:
     case KeyState::throttled:
     case KeyState::exhausted:
     case KeyState::dead:
-    case KeyState::paused: return false;
+    case KeyState::paused:
+      return false;
   }
   return false;
 }

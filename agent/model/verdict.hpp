@@ -11,20 +11,20 @@ namespace keyherd::model {
 
 enum class Verdict {
   ok,
-  invalid_key,         // wrong, deleted or revoked
-  disabled_key,        // blocked, disabled, expired, reported as leaked
-  account_disabled,    // the whole account is closed or locked
-  permission_denied,   // a missing scope or model access: says nothing about the key's life
-  region_denied,       // country or address not allowed: the agent's place, not the key
-  balance_exhausted,   // prepaid money is gone
-  quota_exhausted,     // a spend cap or a daily/monthly quota is reached
-  rate_limited,        // slow down
-  overloaded,          // the provider has no capacity
-  server_error,        // the provider is broken, or its answer cannot be understood
-  model_missing,       // the probe asks for a model that is not there: our configuration
-  bad_request,         // the probe is malformed: our configuration
-  upstream_auth,       // a gateway says that its own provider key is bad
-  network,             // no answer: DNS, TCP, TLS, time-out
+  invalid_key,        // wrong, deleted or revoked
+  disabled_key,       // blocked, disabled, expired, reported as leaked
+  account_disabled,   // the whole account is closed or locked
+  permission_denied,  // a missing scope or model access: says nothing about the key's life
+  region_denied,      // country or address not allowed: the agent's place, not the key
+  balance_exhausted,  // prepaid money is gone
+  quota_exhausted,    // a spend cap or a daily/monthly quota is reached
+  rate_limited,       // slow down
+  overloaded,         // the provider has no capacity
+  server_error,       // the provider is broken, or its answer cannot be understood
+  model_missing,      // the probe asks for a model that is not there: our configuration
+  bad_request,        // the probe is malformed: our configuration
+  upstream_auth,      // a gateway says that its own provider key is bad
+  network,            // no answer: DNS, TCP, TLS, time-out
 };
 inline constexpr std::size_t kVerdictCount = 15;
 
@@ -59,7 +59,7 @@ std::optional<Verdict> verdict_from_string(std::string_view name);
 Verdict verdict_from_status(int http_status);
 
 enum class KeyState {
-  unknown,    // not proven yet
+  unknown,  // not proven yet
   healthy,
   throttled,  // good, but to be left alone until a time
   exhausted,  // good, but without money or quota

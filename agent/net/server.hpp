@@ -2,7 +2,7 @@
 
 // The HTTP server: a front of one thread (epoll) reads whole requests under caps and deadlines and
 // parks the ones that wait; a few workers run handlers. Slow, huge and half-open clients cost
-// neither a worker nor memory. httplib does parsing, routing and answers behind it.
+// neither a worker nor memory.
 
 #include <chrono>
 #include <cstdint>

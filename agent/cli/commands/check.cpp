@@ -17,8 +17,8 @@ std::string count_of(std::size_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-// What only shows when the parts look at the configuration: probe settings that cannot work, secrets
-// that are not there.
+// What only shows when the parts look at the configuration: probe settings that cannot work,
+// secrets that are not there.
 int check_parts(Context& context, const config::Config& config) {
   int problems = 0;
   for (const model::Provider& provider : config.providers) {

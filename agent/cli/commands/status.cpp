@@ -44,7 +44,8 @@ Cell quota_cell(const json& quotas) {
 }
 
 void print_keys(Context& context, const json& keys) {
-  Table table({"KEY", "PROVIDER", "STATE", "SINCE", "VERDICT", "QUOTA", "REQUESTS", "TOKENS", "COST USD", "WHY"});
+  Table table({"KEY", "PROVIDER", "STATE", "SINCE", "VERDICT", "QUOTA", "REQUESTS", "TOKENS",
+               "COST USD", "WHY"});
   for (const json& key : keys) {
     const std::string state = key["state"];
     const json& usage = key["usage"];
@@ -71,7 +72,9 @@ void print_pools(Context& context, const json& pools) {
                Cell::number(text_of(pool["available"]) + "/" + std::to_string(pool["keys"].size())),
                Cell(spare ? "yes" : "no", spare ? Colour::green : Colour::red),
                pool["strategy"].get<std::string>(),
-               pool["next_rotation_at"].is_null() ? "-" : "in " + distance(context, pool["next_rotation_at"])});
+               pool["next_rotation_at"].is_null()
+                   ? "-"
+                   : "in " + distance(context, pool["next_rotation_at"])});
   }
   if (!table.empty()) {
     context.out << "\n";
@@ -82,15 +85,16 @@ void print_pools(Context& context, const json& pools) {
 void print_troubles(Context& context, const json& status) {
   for (const json& provider : status["providers"]) {
     if (!provider["up"].get<bool>())
-      context.out << "\nprovider " << text_of(provider["id"]) << " is down: "
-                  << text_of(provider["incident"]) << "\n";
+      context.out << "\nprovider " << text_of(provider["id"])
+                  << " is down: " << text_of(provider["incident"]) << "\n";
   }
   for (const json& pool : status["pools"]) {
     if (!pool["problem"].get<std::string>().empty())
       context.out << "\n" << text_of(pool["problem"]) << "\n";
   }
   if (!status["agent"]["ready"].get<bool>())
-    context.out << "\nthe agent is not ready: " << text_of(status["agent"]["not_ready_because"]) << "\n";
+    context.out << "\nthe agent is not ready: " << text_of(status["agent"]["not_ready_because"])
+                << "\n";
 }
 
 bool is_bad(const json& key) {

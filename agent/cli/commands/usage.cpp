@@ -66,8 +66,9 @@ void print(Context& context, const json& lines, const std::vector<std::string>& 
 void tell_rejected(Context& context, const usage::OfflineReport& report) {
   for (std::size_t i = 0; i < model::kRejectReasonCount; ++i) {
     if (report.counts.rejected[i] > 0)
-      context.err << "warning: " << report.counts.rejected[i] << " lines not counted: "
-                  << model::to_string(static_cast<model::RejectReason>(i)) << "\n";
+      context.err << "warning: " << report.counts.rejected[i]
+                  << " lines not counted: " << model::to_string(static_cast<model::RejectReason>(i))
+                  << "\n";
   }
   for (const std::string& sample : report.samples)
     context.err << "  " << sample << "\n";
