@@ -97,6 +97,8 @@ class SpawnPlan {
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
+  // Nothing but what was connected, whoever opened it without close-on-exec.
+  void close_the_rest() { posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1); }
   void connect(int fd, int as) { posix_spawn_file_actions_adddup2(&actions_, fd, as); }
   int spawn(pid_t& pid, char* const* argv, char* const* environment) {
     return ::posix_spawnp(&pid, argv[0], &actions_, &attributes_, argv, environment);
@@ -263,6 +265,7 @@ Result<SubprocessResult> run_subprocess(const SubprocessRequest& request, std::s
   plan.connect(in.read_end(), STDIN_FILENO);
   plan.connect(out.write_end(), STDOUT_FILENO);
   plan.connect(err.write_end(), STDERR_FILENO);
+  plan.close_the_rest();
   std::vector<std::string> argv = request.argv;
   std::vector<std::string> environment = child_environment(request.environment);
   pid_t pid = 0;

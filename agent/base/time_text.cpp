@@ -209,7 +209,10 @@ std::string describe_duration(nanoseconds duration) {
 }
 
 double to_unix_seconds(WallTime time) {
-  return std::chrono::duration<double>(time.time_since_epoch()).count();
+  // Seconds and the rest apart: all nanoseconds since the epoch do not fit a double.
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  return static_cast<double>(seconds.time_since_epoch().count()) +
+         std::chrono::duration<double>(time - seconds).count();
 }
 
 std::int64_t to_unix_nanos(WallTime time) {

@@ -191,7 +191,7 @@ void Engine::settle_touched(Instant now) {
   Herd::Touched touched = herd_.take_touched();
   for (const std::string& key : touched.keys) {
     probing_.replan(key, now);
-    pools_.key_changed(key);
+    tell_pools(key);
     const KeyRecord* record = herd_.find(key);
     if (record != nullptr)
       key_views_[key] = key_view(*record, now);
@@ -202,6 +202,21 @@ void Engine::settle_touched(Instant now) {
   for (const std::string& id : touched.providers) {
     provider_views_[id] = provider_view(herd_.providers().at(id));
     changed_ = true;
+  }
+}
+
+void Engine::tell_pools(const std::string& key) {
+  KeyRecord* record = herd_.find(key);
+  const model::KeyHealth* health = herd_.tracker().health(key);
+  if (record == nullptr || health == nullptr)
+    return;
+  const KeyStanding standing{health->state, health->verdict, record->verified,
+                             herd_.providers().at(record->key.provider).incident.has_value()};
+  if (record->told == standing) {
+    pools_.key_used(key);
+  } else {
+    record->told = standing;
+    pools_.key_changed(key);
   }
 }
 

@@ -98,7 +98,9 @@ class Engine {
   void commit_if_due(Instant now);
   void prune_if_due(Instant now);
   void notice_clock(Instant now);
+  void tell_pools(const std::string& key);
   void publish_if_due(Instant now);
+  void refresh_pool_views(const std::set<std::string>& pools, Instant now);
   void publish(Instant now);
   std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
   std::shared_ptr<const model::KeyView> key_view(const KeyRecord& record, Instant now) const;
@@ -119,6 +121,8 @@ class Engine {
   std::map<std::string, std::shared_ptr<const model::PoolView>> pool_views_;
   std::map<std::string, std::shared_ptr<const model::ProviderView>> provider_views_;
   std::map<std::string, std::shared_ptr<const model::SourceView>> source_views_;
+  std::vector<model::Rotation> rotations_;  // recent ones, as published
+  std::shared_ptr<const ActiveKeys> active_ = std::make_shared<const ActiveKeys>();
   bool changed_ = true;
   std::uint64_t version_ = 0;
   std::optional<SteadyTime> published_at_;

@@ -23,12 +23,7 @@ std::vector<std::shared_ptr<const View>> in_order(
 
 void Engine::publish_if_due(Instant now) {
   const auto pools = pools_.take_changed();
-  for (const std::string& id : pools) {
-    const bool configured = std::any_of(setup_->config.pools.begin(), setup_->config.pools.end(),
-                                        [&](const model::Pool& pool) { return pool.id == id; });
-    if (configured)
-      pool_views_[id] = std::make_shared<const model::PoolView>(pools_.view(id, now));
-  }
+  refresh_pool_views(pools, now);
   for (const std::string& id : accounting_.take_changed()) {
     if (accounting_.sources().contains(id))
       source_views_[id] = std::make_shared<const model::SourceView>(accounting_.source(id));
@@ -40,6 +35,20 @@ void Engine::publish_if_due(Instant now) {
     publish(now);
 }
 
+void Engine::refresh_pool_views(const std::set<std::string>& pools, Instant now) {
+  if (pools.empty())
+    return;
+  auto active = std::make_shared<ActiveKeys>();
+  for (const model::Pool& pool : setup_->config.pools) {
+    if (pools.contains(pool.id))
+      pool_views_[pool.id] = std::make_shared<const model::PoolView>(pools_.view(pool.id, now));
+    if (auto key = pools_.active(pool.id))
+      active->emplace(pool.id, std::move(*key));
+  }
+  active_ = std::move(active);
+  rotations_ = pools_.recent_rotations();
+}
+
 void Engine::publish(Instant now) {
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->at = now.wall;
@@ -49,14 +58,9 @@ void Engine::publish(Instant now) {
   snapshot->providers = in_order(provider_views_);
   snapshot->sources = in_order(source_views_);
   snapshot->group_quotas = accounting_.group_status(now.wall);
-  snapshot->rotations = pools_.recent_rotations();
+  snapshot->rotations = rotations_;
   snapshot->agent = agent_view();
-  auto active = std::make_shared<ActiveKeys>();
-  for (const model::Pool& pool : setup_->config.pools) {
-    if (auto key = pools_.active(pool.id))
-      active->emplace(pool.id, std::move(*key));
-  }
-  options_.published.set(std::move(snapshot), std::move(active));
+  options_.published.set(std::move(snapshot), active_);
   published_at_ = now.steady;
   changed_ = false;
   options_.effects.notify_readers();

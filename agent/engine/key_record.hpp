@@ -36,6 +36,15 @@ class ErrorWindow {
   std::array<Slot, kMinutes> slots_{};
 };
 
+// What a pool's choice depends on, but for usage: a change of it concerns every pool of the key.
+struct KeyStanding {
+  model::KeyState state = model::KeyState::unknown;
+  model::Verdict verdict = model::Verdict::network;
+  bool verified = false;
+  bool frozen = false;
+  friend bool operator==(const KeyStanding&, const KeyStanding&) = default;
+};
+
 struct KeyRecord {
   model::Key key;
   KeySecret secret;
@@ -48,6 +57,7 @@ struct KeyRecord {
   // The last evidence that speaks of the key was ok, and of the present secret.
   bool verified = false;
   std::optional<WallTime> last_ok_at;
+  std::optional<KeyStanding> told;  // the standing that the pools know
 
   std::map<std::string, model::UsageCounts> usage_by_model;
   std::array<std::int64_t, model::kUsageFailureCount> usage_failures{};

@@ -115,6 +115,14 @@ void Pools::key_changed(const std::string& key) {
     records_.at(pool->second).dirty = true;
 }
 
+void Pools::key_used(const std::string& key) {
+  const auto [first, last] = pools_of_key_.equal_range(key);
+  for (auto pool = first; pool != last; ++pool) {
+    Record& record = records_.at(pool->second);
+    record.dirty = record.dirty || record.state.active == key || record.state.active.empty();
+  }
+}
+
 void Pools::run(Instant now) {
   while (!delayed_.empty() && delayed_.begin()->first <= now.steady) {
     rotation::StepRequest step = std::move(delayed_.begin()->second);
@@ -285,7 +293,7 @@ void Pools::proceed(Record& record, rotation::Transition transition, Instant now
     ++record.totals.failures[static_cast<std::size_t>(*transition.failure)];
     store_totals(record);
   }
-  if (transition.rotation.state == model::RotationState::published && transition.pool) {
+  if (transition.pool && transition.pool->active == transition.rotation.to) {
     ++record.totals.rotations[static_cast<std::size_t>(transition.rotation.trigger)];
     store_totals(record);
   }

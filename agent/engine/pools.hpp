@@ -47,8 +47,10 @@ class Pools {
   // are restored. Unfinished rotations go on.
   void restore(const store::State& state, Instant now);
 
-  // Something about these keys changed: their pools are looked at again in run().
+  // The key's standing changed: its pools are looked at again in run().
   void key_changed(const std::string& key);
+  // The key was used or seen to work as before: only pools that hand it out are looked at.
+  void key_used(const std::string& key);
   // Everything that is due: fires, events, refreshes, delayed steps.
   void run(Instant now);
   [[nodiscard]] std::optional<SteadyTime> next_due(Instant now) const;

@@ -90,17 +90,17 @@ std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
   const auto secret = setup_->secrets.find(record.state.active);
   if (secret == setup_->secrets.end() || !secret->second.secret)
     return std::nullopt;
-  std::optional<WallTime> expires_at;
-  for (const model::Key& key : setup_->config.keys) {
-    if (key.id == record.state.active)
-      expires_at = key.expires_at;
-  }
-  return api::ActiveKey{pool,
-                        record.state.active,
-                        secret->second.secret,
-                        record.state.generation,
-                        record.state.decided_at,
-                        rotation::valid_until(record.pool, expires_at, record.state.decided_at)};
+  const auto& keys = setup_->config.keys;  // sorted by id
+  const auto key =
+      std::lower_bound(keys.begin(), keys.end(), record.state.active,
+                       [](const model::Key& one, const std::string& id) { return one.id < id; });
+  return api::ActiveKey{
+      pool,
+      record.state.active,
+      secret->second.secret,
+      record.state.generation,
+      record.state.decided_at,
+      rotation::valid_until(record.pool, key->expires_at, record.state.decided_at)};
 }
 
 std::set<std::string> Pools::take_changed() {

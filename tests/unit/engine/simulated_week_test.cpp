@@ -21,7 +21,7 @@ std::string herd_config() {
   for (int p = 0; p < kPools; ++p) {
     const std::string id = std::to_string(p);
     text += "[providers.p" + id +
-            "]\ntype = \"deepseek\"\nprobe = { every = \"2h\", paid_every = \"0s\" }\n";
+            "]\ntype = \"deepseek\"\nprobe = { every = \"2h\" }\n";
     text += "[pools.pool" + id +
             "]\nstrategy = \"round_robin\"\nschedule = \"0 3 * * *\"\npublish = [{ file = \"pool" +
             id + ".json\" }]\nkeys = [";
