@@ -16,6 +16,9 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
       CCACHE_NOHASHDIR=1 "${CCACHE_PROGRAM}")
 endif()
 
+# Line numbers for backtraces; full debug information would cost a quarter of the compile time.
+set(CMAKE_CXX_FLAGS_DEBUG "-g1" CACHE STRING "" FORCE)
+
 option(KEYHERD_WERROR "Treat warnings as errors (the dev preset does)" OFF)
 set(KEYHERD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
