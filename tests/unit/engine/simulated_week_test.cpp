@@ -20,8 +20,7 @@ std::string herd_config() {
   std::string text = "[agent]\nstate = \":memory:\"\n";
   for (int p = 0; p < kPools; ++p) {
     const std::string id = std::to_string(p);
-    text += "[providers.p" + id +
-            "]\ntype = \"deepseek\"\nprobe = { every = \"2h\" }\n";
+    text += "[providers.p" + id + "]\ntype = \"deepseek\"\nprobe = { every = \"2h\" }\n";
     text += "[pools.pool" + id +
             "]\nstrategy = \"round_robin\"\nschedule = \"0 3 * * *\"\npublish = [{ file = \"pool" +
             id + ".json\" }]\nkeys = [";
