@@ -138,7 +138,7 @@ class Api {
   }
 
   Answer keys(const ServerRequest& request) const {
-    return respond(200, status_json(*parts_.control.snapshot(), caller(request))["keys"]);
+    return respond(200, keys_json(*parts_.control.snapshot(), caller(request)));
   }
 
   Answer key(const ServerRequest& request) const { return with_key(request, key_json); }
@@ -160,7 +160,7 @@ class Api {
   }
 
   Answer pools(const ServerRequest& request) const {
-    return respond(200, status_json(*parts_.control.snapshot(), caller(request))["pools"]);
+    return respond(200, pools_json(*parts_.control.snapshot(), caller(request)));
   }
 
   Answer pool(const ServerRequest& request) const {

@@ -263,28 +263,38 @@ bool may_see_key(const model::Snapshot& snapshot, const Principal& principal,
   });
 }
 
-json status_json(const model::Snapshot& snapshot, const Principal& principal) {
+json keys_json(const model::Snapshot& snapshot, const Principal& principal) {
   json keys = json::array();
   for (const auto& view : snapshot.keys) {
     if (may_see_key(snapshot, principal, view->key.id))
       keys.push_back(key_json(*view));
   }
+  return keys;
+}
+
+json pools_json(const model::Snapshot& snapshot, const Principal& principal) {
   json pools = json::array();
   for (const auto& view : snapshot.pools) {
     if (principal.may_see_pool(view->pool.id))
       pools.push_back(pool_json(*view));
   }
+  return pools;
+}
+
+json status_json(const model::Snapshot& snapshot, const Principal& principal) {
   json providers = json::array();
   for (const auto& view : snapshot.providers)
     providers.push_back(provider_json(*view));
   json sources = json::array();
   for (const auto& view : snapshot.sources)
     sources.push_back(source_json(*view));
-  return {
-      {"at", format_rfc3339(snapshot.at)},  {"keys", std::move(keys)},
-      {"pools", std::move(pools)},          {"providers", std::move(providers)},
-      {"sources", std::move(sources)},      {"group_quotas", quotas_json(snapshot.group_quotas)},
-      {"agent", agent_json(snapshot.agent)}};
+  return {{"at", format_rfc3339(snapshot.at)},
+          {"keys", keys_json(snapshot, principal)},
+          {"pools", pools_json(snapshot, principal)},
+          {"providers", std::move(providers)},
+          {"sources", std::move(sources)},
+          {"group_quotas", quotas_json(snapshot.group_quotas)},
+          {"agent", agent_json(snapshot.agent)}};
 }
 
 }  // namespace keyherd::api

@@ -15,6 +15,9 @@ namespace keyherd::api {
 
 // {"keys":[…],"pools":[…],"providers":[…],"sources":[…],"agent":{…}}, as the principal may see it.
 nlohmann::json status_json(const model::Snapshot& snapshot, const Principal& principal);
+// Its parts, for who wants only them.
+nlohmann::json keys_json(const model::Snapshot& snapshot, const Principal& principal);
+nlohmann::json pools_json(const model::Snapshot& snapshot, const Principal& principal);
 nlohmann::json key_json(const model::KeyView& view);
 // The evidence behind a key's state, newest first.
 nlohmann::json explain_json(const model::KeyView& view);

@@ -111,7 +111,11 @@ class Restart(EndToEnd):
         agent = self.agent(["k1", "k2"], '[pools.prod]\nkeys = ["k1", "k2"]\nstrategy = "round_robin"\n').start()
         for name in ("k1", "k2"):
             agent.wait_state(name, "healthy")
-        active = wait_until(lambda: http_request("GET", agent.url("/api/v1/pools/prod/active"), token=agent.token)[1], "published")
+
+        def published():
+            status, body = http_request("GET", agent.url("/api/v1/pools/prod/active"), token=agent.token)
+            return body if status == 200 else None
+        active = wait_until(published, "prod is published")
         answer = []
         waiting = threading.Thread(target=lambda: answer.append(http_request(
             "GET", agent.url(f"/api/v1/pools/prod/active?generation={active['generation']}&wait=20s"), token=agent.token, timeout=30)))
