@@ -19,6 +19,13 @@ endif()
 # Line numbers for backtraces; full debug information would cost a quarter of the compile time.
 set(CMAKE_CXX_FLAGS_DEBUG "-g1" CACHE STRING "" FORCE)
 
+# Most of a small file's compile time is the headers it shares with its neighbours, so a folder is
+# compiled eight files at a time: a quarter of the time. A name in an anonymous namespace is therefore
+# used once in a folder. The tidy preset compiles file by file and finds includes that are missing.
+option(KEYHERD_UNITY "Compile a folder's files together" ON)
+set(CMAKE_UNITY_BUILD "${KEYHERD_UNITY}")
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+
 option(KEYHERD_WERROR "Treat warnings as errors (the dev preset does)" OFF)
 set(KEYHERD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
@@ -39,6 +46,8 @@ endif()
 add_library(kh_warnings INTERFACE)
 target_compile_options(kh_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  # A class may hold what is local to its file: with KEYHERD_UNITY, GCC takes that file for a header.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>
   -Wswitch-enum -Wold-style-cast -Wcast-qual -Wformat=2 -Wundef
   # GCC 12 sees uninitialised values inside std::optional and std::stop_token where there are none.
   $<$<CXX_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wno-maybe-uninitialized>

@@ -1,6 +1,7 @@
 #include "cli/table.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "model/verdict.hpp"
@@ -107,6 +108,10 @@ Colour colour_of_verdict(std::string_view name) {
       return Colour::yellow;
   }
   return Colour::none;
+}
+
+std::string text_of(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
 }
 
 std::string grouped(std::int64_t value) {

@@ -3,6 +3,7 @@
 // A table for people: aligned columns, a dim header, colour only where the context has it.
 
 #include <iosfwd>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ class Table {
 // The colour of a key's state or a verdict by its name.
 Colour colour_of_state(std::string_view name);
 Colour colour_of_verdict(std::string_view name);
+// A JSON value as a cell shows it: text without quotes, "-" for null.
+std::string text_of(const nlohmann::json& value);
 // 1234567 → "1,234,567"
 std::string grouped(std::int64_t value);
 

@@ -68,7 +68,7 @@ void check_references(const Spec& spec, const Known& known, Report& report) {
     report.error(
         reference.place, reference.path,
         fmt::format(
-            "there is no {} {}{}", what, quoted(reference.id),
+            "there is no {} {}{}", what, in_quotes(reference.id),
             near.empty() ? fmt::format("; expected the ID of a section [{}s.ID]", what) : near));
   }
 }
@@ -94,8 +94,8 @@ void check_published_files(const Spec& spec, Report& report) {
       const auto [found, is_new] = pool_by_path.emplace(file->path, pool.id);
       if (!is_new)
         report.error(spec.pool_places[i], "pools." + report.shown(pool.id) + ".publish",
-                     fmt::format("{} is already published by pool {}", quoted(file->path),
-                                 quoted(found->second)));
+                     fmt::format("{} is already published by pool {}", in_quotes(file->path),
+                                 in_quotes(found->second)));
     }
   }
 }

@@ -51,7 +51,7 @@ void read_key_files(const FileSystem& files, Report& report, Spec& spec) {
     const bool is_plain = pattern.find_first_of("*?[") == std::string::npos;
     if (found->empty() && is_plain)
       report.error(spec.key_files, "agent.key_files",
-                   fmt::format("{} does not exist", quoted(pattern)));
+                   fmt::format("{} does not exist", in_quotes(pattern)));
     paths.insert(found->begin(), found->end());
   }
   for (const std::string& path : paths)

@@ -37,7 +37,7 @@ void read_format(const TableReader& reader, const std::vector<std::string>& know
   const bool is_known =
       known.empty() || std::find(known.begin(), known.end(), log.format) != known.end();
   if (format && !is_known)
-    reader.error("format", fmt::format("unknown format {}; known: {}", quoted(*format),
+    reader.error("format", fmt::format("unknown format {}; known: {}", in_quotes(*format),
                                        fmt::join(known, ", ")));
   log.fields = reader.text_map("fields", check_field);
   if (!reader.has("fields"))

@@ -51,7 +51,7 @@ std::vector<Problem> Report::take(std::vector<Entry>& entries) {
   return problems;
 }
 
-std::string quoted(std::string_view word) {
+std::string in_quotes(std::string_view word) {
   return fmt::format("\"{}\"", printable(word, 80));
 }
 

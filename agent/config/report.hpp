@@ -53,7 +53,7 @@ class Report {
 };
 
 // The word in quotes, fit for a message: control characters and great length removed.
-std::string quoted(std::string_view word);
+std::string in_quotes(std::string_view word);
 // "; did you mean "x"?" or nothing.
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 

@@ -311,7 +311,7 @@ std::optional<std::string> TableReader::timezone(std::string_view name) const {
   if (zone && !cron::is_timezone(*zone)) {
     error(name, fmt::format("unknown time zone {}; expected a name such as \"UTC\" or "
                             "\"Europe/Berlin\"",
-                            quoted(*zone)));
+                            in_quotes(*zone)));
     return std::nullopt;
   }
   return zone;
@@ -326,7 +326,7 @@ std::optional<std::string> TableReader::choice(std::string_view name) const {
     return word;
   const std::string near = suggestion(*word, known);
   error(name,
-        fmt::format("unknown {} {}{}", name, quoted(*word),
+        fmt::format("unknown {} {}{}", name, in_quotes(*word),
                     near.empty() ? fmt::format("; known: {}", fmt::join(known, ", ")) : near));
   return std::nullopt;
 }
@@ -387,7 +387,7 @@ std::optional<std::vector<std::string>> TableReader::texts(std::string_view name
       result.push_back(std::move(item.text));
     else
       context_.report.error(place_at(*item.node), fmt::format("{}[{}]", path_of(name), item.index),
-                            fmt::format("{} is listed twice", quoted(item.text)));
+                            fmt::format("{} is listed twice", in_quotes(item.text)));
   }
   return result;
 }
@@ -400,7 +400,7 @@ std::optional<std::vector<std::string>> TableReader::choices(std::string_view na
   for (const std::string& word : *words) {
     if (std::find(known.begin(), known.end(), word) != known.end())
       continue;
-    error(name, fmt::format("unknown {}; known: {}", quoted(word), fmt::join(known, ", ")));
+    error(name, fmt::format("unknown {}; known: {}", in_quotes(word), fmt::join(known, ", ")));
     return std::nullopt;
   }
   return words;

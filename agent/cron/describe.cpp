@@ -105,8 +105,9 @@ std::string describe_time(const Fields& fields) {
 
 std::string describe_month_days(const Fields& fields) {
   std::vector<std::string> parts;
-  if (const auto days = members(fields.days); !days.empty())
-    parts.push_back(fmt::format("day{} {}", days.size() == 1 ? "" : "s", join_runs(days, number)));
+  if (const auto numbers = members(fields.days); !numbers.empty())
+    parts.push_back(
+        fmt::format("day{} {}", numbers.size() == 1 ? "" : "s", join_runs(numbers, number)));
   for (const unsigned day : members(fields.near_days))
     parts.push_back(fmt::format("the working day nearest to day {}", day));
   if (fields.last_day)

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttle
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
     "schedule", "invalid_key", "rate_limited", "quota", "balance",
     "endpoint", "recovery",    "manual",       "drill", "initial"};
-constexpr std::array<std::string_view, kRotationFailureCount> kFailures{
+constexpr std::array<std::string_view, kRotationFailureCount> kFailureNames{
     "no_candidate", "preflight", "publish", "adoption", "hook"};
 constexpr std::array<std::string_view, 11> kStates{
     "planned",  "minted",  "staged",      "published",   "verified", "committed",
@@ -47,7 +47,7 @@ std::optional<RotationTrigger> rotation_trigger_from_string(std::string_view nam
 }
 
 std::string_view to_string(RotationFailure failure) {
-  return name_of(kFailures, failure);
+  return name_of(kFailureNames, failure);
 }
 
 std::string_view to_string(RotationState state) {

@@ -7,12 +7,12 @@
 namespace keyherd::model {
 
 namespace {
-constexpr std::array<std::string_view, kUsageFailureCount> kFailures{
+constexpr std::array<std::string_view, kUsageFailureCount> kUsageFailureNames{
     "auth", "quota", "rate_limited", "client_error", "server_error", "network"};
 }  // namespace
 
 std::string_view to_string(UsageFailure reason) {
-  return name_of(kFailures, reason);
+  return name_of(kUsageFailureNames, reason);
 }
 
 UsageFailure usage_failure_from_status(int http_status) {

@@ -7,6 +7,8 @@
 
 namespace keyherd::net {
 
+// A byte below space, or DEL.
+bool is_control(char c);
 // A method or a header name: one or more token characters.
 bool is_token(std::string_view text);
 // A header value as others may send it: no control characters but tab.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "net/message_rules.hpp"
 
 namespace keyherd::net {
 
@@ -18,11 +19,6 @@ std::optional<unsigned> hex_digit(char c) {
   if (lower >= 'a' && lower <= 'f')
     return static_cast<unsigned>(lower - 'a') + 10U;
   return std::nullopt;
-}
-
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f;
 }
 
 std::optional<std::string> decode(std::string_view text, bool plus_is_space) {

@@ -31,16 +31,6 @@ State loaded(store::Store& store) {
   return *state;
 }
 
-void commit(store::Store& store, const Batch& batch) {
-  const Status done = store.commit(batch);
-  if (!done)
-    FAIL(done.error().message);
-}
-
-WallTime at(int seconds) {
-  return WallTime(std::chrono::seconds(1'777'593'600 + seconds));
-}
-
 }  // namespace
 
 TEST_CASE("a batch knows when there is nothing in it") {

@@ -12,9 +12,6 @@ namespace {
 using model::UsageRow;
 using store::Batch;
 
-WallTime at(int seconds) {
-  return WallTime(std::chrono::seconds(1'777'593'600 + seconds));
-}
 const std::int64_t kBucket = model::bucket_of(at(0));
 const std::int64_t kMinute = model::minute_of(at(0));
 
@@ -22,12 +19,6 @@ model::UsageCounts one() {
   model::UsageCounts counts;
   counts.requests = 1;
   return counts;
-}
-
-void commit(store::Store& store, const Batch& batch) {
-  const Status done = store.commit(batch);
-  if (!done)
-    FAIL(done.error().message);
 }
 
 std::vector<std::string> places(const Result<std::vector<UsageRow>>& rows) {

@@ -12,6 +12,17 @@
 
 namespace keyherd::test {
 
+inline void commit(store::Store& store, const store::Batch& batch) {
+  const Status done = store.commit(batch);
+  if (!done)
+    FAIL(done.error().message);
+}
+
+// So many seconds after 2026-05-01T00:00:00Z.
+inline WallTime at(int seconds) {
+  return WallTime(std::chrono::seconds(1'777'593'600 + seconds));
+}
+
 class InMemory {
  public:
   store::Store& store() { return *store_; }

@@ -32,10 +32,6 @@ Action define_key_command(CLI::App& app, const std::string& verb) {
   };
 }
 
-std::string text_of(const json& value) {
-  return value.is_null() ? "nothing" : value.get<std::string>();
-}
-
 void print_rotation(Context& context, const json& rotation) {
   context.out << "pool " << text_of(rotation["pool"]) << ": " << text_of(rotation["state"]);
   if (rotation["state"] == "refused")

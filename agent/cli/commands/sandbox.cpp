@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kLargestScenario = 1U << 20U;
 
-struct Options {
+struct SandboxOptions {
   std::string scenario;
   std::optional<int> port;  // else the scenario's
   std::string log;
@@ -26,7 +26,7 @@ struct Options {
   std::vector<std::string> clients;  // POOL_FILE=FACE[:MODEL]
 };
 
-Result<sandbox::TrafficOptions> traffic_options(const Options& options, int port) {
+Result<sandbox::TrafficOptions> traffic_options(const SandboxOptions& options, int port) {
   sandbox::TrafficOptions traffic;
   traffic.log_path = options.log;
   traffic.requests_per_second = options.rate;
@@ -46,7 +46,7 @@ Result<sandbox::TrafficOptions> traffic_options(const Options& options, int port
   return traffic;
 }
 
-int run(Context& context, const Options& options) {
+int run(Context& context, const SandboxOptions& options) {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT})
@@ -88,7 +88,7 @@ int run(Context& context, const Options& options) {
 }  // namespace
 
 Action define_sandbox(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SandboxOptions>();
   app.add_option("--scenario", options->scenario, "faces and keys, JSON (docs/sandbox.md)")
       ->type_name("FILE")
       ->required();

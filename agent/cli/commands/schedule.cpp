@@ -16,7 +16,7 @@ namespace keyherd::cli {
 
 namespace {
 
-struct Options {
+struct ScheduleOptions {
   std::string from;
   std::size_t count = 5;
   std::string cron;
@@ -55,7 +55,7 @@ void print(Context& context, const std::vector<Line>& lines) {
   table.print(context);
 }
 
-int show_expression(Context& context, const Options& options, WallTime from) {
+int show_expression(Context& context, const ScheduleOptions& options, WallTime from) {
   const auto schedule = cron::Schedule::parse(options.cron, options.timezone);
   if (!schedule)
     return report(context, schedule.error(), kWrongUsage);
@@ -71,7 +71,7 @@ int show_expression(Context& context, const Options& options, WallTime from) {
   return kFine;
 }
 
-int show_configured(Context& context, const Options& options, WallTime from) {
+int show_configured(Context& context, const ScheduleOptions& options, WallTime from) {
   const auto config = load_or_report(context);
   if (!config)
     return kWrongUsage;
@@ -98,7 +98,7 @@ int show_configured(Context& context, const Options& options, WallTime from) {
 }  // namespace
 
 Action define_schedule(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ScheduleOptions>();
   app.add_option("--from", options->from, "count from here (default: now)")->type_name("RFC3339");
   app.add_option("--count", options->count, "firings of each schedule")
       ->check(CLI::Range(1, 10'000))

@@ -15,10 +15,6 @@ using nlohmann::json;
 
 namespace {
 
-std::string text_of(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
-}
-
 // "5m 3s" since then, or until then.
 std::string distance(Context& context, const json& time) {
   const auto at = time.is_string() ? parse_rfc3339(time.get<std::string>())

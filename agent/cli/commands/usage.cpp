@@ -19,14 +19,14 @@ using nlohmann::json;
 
 namespace {
 
-struct Options {
+struct UsageOptions {
   std::string by = "key,model,day";
   std::string from;
   std::string to;
   std::string file;
 };
 
-std::vector<std::string> dimensions(const Options& options) {
+std::vector<std::string> dimensions(const UsageOptions& options) {
   std::vector<std::string> names;
   for (const auto part : split(options.by, ','))
     names.emplace_back(trim(part));
@@ -102,7 +102,7 @@ usage::OfflineProgress progress_bar(Context& context) {
   };
 }
 
-int from_file(Context& context, const Options& options) {
+int from_file(Context& context, const UsageOptions& options) {
   model::UsageLog log;
   log.id = "file";
   log.path = options.file;
@@ -119,7 +119,7 @@ int from_file(Context& context, const Options& options) {
   return kFine;
 }
 
-int from_agent(Context& context, const Options& options) {
+int from_agent(Context& context, const UsageOptions& options) {
   return with_agent(context, [&](AgentClient& client) {
     std::string path = "/api/v1/usage?by=" + url_encode(options.by);
     if (!options.from.empty())
@@ -137,7 +137,7 @@ int from_agent(Context& context, const Options& options) {
 }  // namespace
 
 Action define_usage(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<UsageOptions>();
   app.add_option("--by", options->by, "key, model, hour, day, month; comma-separated")
       ->capture_default_str();
   app.add_option("--from", options->from, "only from here on")->type_name("RFC3339");

@@ -12,7 +12,7 @@ struct Parsed {
   std::vector<Problem> errors;
 };
 
-Parsed parse(std::string_view text) {
+Parsed parse_json(std::string_view text) {
   Report report;
   const std::size_t file = report.add_file("keys.json");
   Parsed result{parse_json_text(text, file, report), {}};
@@ -24,7 +24,7 @@ Parsed parse(std::string_view text) {
 
 TEST_CASE("JSON keeps every kind of value") {
   const auto parsed =
-      parse(R"({"a": [null, true, -5, 1.5, "t\u00e9", {}], "b": 18446744073709551615})");
+      parse_json(R"({"a": [null, true, -5, 1.5, "t\u00e9", {}], "b": 18446744073709551615})");
   REQUIRE(parsed.node);
   const auto& members = std::get<Table>(parsed.node->value);
   const auto& items = std::get<List>(members[0].node.value);
@@ -39,7 +39,7 @@ TEST_CASE("JSON keeps every kind of value") {
 }
 
 TEST_CASE("JSON members know their line and column, and repeated names are all there") {
-  const auto parsed = parse("{\n  \"one\": 1,\n    \"two\": {\"x\": 2},\n  \"one\": 3\n}\n");
+  const auto parsed = parse_json("{\n  \"one\": 1,\n    \"two\": {\"x\": 2},\n  \"one\": 3\n}\n");
   REQUIRE(parsed.node);
   const auto& members = std::get<Table>(parsed.node->value);
   REQUIRE(members.size() == 3);
@@ -52,23 +52,23 @@ TEST_CASE("JSON members know their line and column, and repeated names are all t
 }
 
 TEST_CASE("what is not JSON is reported where it stops being JSON, without being shown") {
-  const auto parsed = parse("{\n  \"secret\": sk-CANARY\n}");
+  const auto parsed = parse_json("{\n  \"secret\": sk-CANARY\n}");
   CHECK_FALSE(parsed.node);
   REQUIRE(parsed.errors.size() == 1);
   CHECK(to_string(parsed.errors[0]) == "keys.json:2:13: not valid JSON");
-  CHECK_FALSE(parse("").node);
-  CHECK_FALSE(parse("{} {}").node);
-  CHECK_FALSE(parse("{\"a\": \"\xff\"}").node);
+  CHECK_FALSE(parse_json("").node);
+  CHECK_FALSE(parse_json("{} {}").node);
+  CHECK_FALSE(parse_json("{\"a\": \"\xff\"}").node);
 }
 
 TEST_CASE("JSON may be nested 32 deep and no deeper") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
-  CHECK(parse(nested(32)).node);
-  const auto deep = parse(nested(33));
+  CHECK(parse_json(nested(32)).node);
+  const auto deep = parse_json(nested(33));
   CHECK_FALSE(deep.node);
   REQUIRE(deep.errors.size() == 1);
   CHECK(deep.errors[0].message == "nested deeper than 32");
-  CHECK_FALSE(parse(std::string(1'000'000, '[')).node);
+  CHECK_FALSE(parse_json(std::string(1'000'000, '[')).node);
 }

@@ -23,6 +23,7 @@ struct ParkingFixture : HttpFixture {
   ~ParkingFixture() { server.reset(); }
   ParkingFixture() {
     options.workers = 2;
+    options.queue_limit = 1'000;  // the clients send faster than two workers take
     routes.push_back(Route{"GET", "/wait", 0, [this](const ServerRequest& request) -> Answer {
                              const auto span = request.parameter("ms").value_or("20000");
                              Park park;

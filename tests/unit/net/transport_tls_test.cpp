@@ -19,7 +19,7 @@ using test::RawServer;
 
 namespace {
 
-constexpr std::string_view kCanary = "sk-canary-0123456789abcdef";
+constexpr std::string_view kTlsCanary = "sk-canary-0123456789abcdef";
 
 void answer_all(RawPeer& peer) {
   while (!peer.read_request().empty())
@@ -34,7 +34,7 @@ std::string write_pem(const test::TempDir& directory, const std::string& pem) {
 
 Result<HttpResponse> get(const std::string& url, const std::string& ca_file,
                          milliseconds timeout = milliseconds(5'000)) {
-  const Secret secret{std::string(kCanary)};
+  const Secret secret{std::string(kTlsCanary)};
   HttpRequest request;
   request.url = url;
   request.ca_file = ca_file;

@@ -54,7 +54,7 @@ const std::vector<Case>& all_cases() {
   return kCases;
 }
 
-const WallTime kNow = test::ManualClock().now().wall;
+const WallTime kCasesNow = test::ManualClock().now().wall;
 
 std::string end_of(const probe::Classified& result) {
   return result.retry_at ? format_rfc3339(*result.retry_at) : "none";
@@ -90,8 +90,8 @@ bool is_exercised(const probe::ProviderType& type, std::size_t row) {
   const auto& cases = all_cases();
   return std::any_of(cases.begin(), cases.end(), [&](const Case& one) {
     return one.type == type.name &&
-           probe::classify(mutant, one.kind, one.response, kNow).reading.verdict !=
-               probe::classify(type, one.kind, one.response, kNow).reading.verdict;
+           probe::classify(mutant, one.kind, one.response, kCasesNow).reading.verdict !=
+               probe::classify(type, one.kind, one.response, kCasesNow).reading.verdict;
   });
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("every recorded answer is classified as recorded", "[probe]") {
     INFO(one.name);
     const probe::ProviderType* type = probe::find_provider_type(one.type);
     REQUIRE(type != nullptr);
-    const auto result = probe::classify(*type, one.kind, one.response, kNow);
+    const auto result = probe::classify(*type, one.kind, one.response, kCasesNow);
     CHECK(std::string(model::to_string(result.reading.verdict)) ==
           one.expect.at("verdict").get<std::string>());
     if (one.expect.contains("retry_at")) {
@@ -153,7 +153,7 @@ TEST_CASE("no answer with an HTTP status other than 200 is ok without a reason",
       response.body = "no reason at all";
       for (std::size_t kind = 0; kind < model::kProbeKindCount; ++kind) {
         INFO(name << " " << status << " kind " << kind);
-        CHECK(probe::classify(type, static_cast<model::ProbeKind>(kind), response, kNow)
+        CHECK(probe::classify(type, static_cast<model::ProbeKind>(kind), response, kCasesNow)
                   .reading.verdict != model::Verdict::ok);
       }
     }

@@ -13,7 +13,7 @@ using probe::ProbeHistory;
 
 namespace {
 
-const WallTime kNow = test::ManualClock().now().wall;
+const WallTime kLadderNow = test::ManualClock().now().wall;
 
 model::Provider provider(std::string type, std::string model = "") {
   model::Provider made;
@@ -24,7 +24,7 @@ model::Provider provider(std::string type, std::string model = "") {
   return made;
 }
 
-model::Evidence probed(ProbeKind kind, Verdict verdict, WallTime at = kNow) {
+model::Evidence probed(ProbeKind kind, Verdict verdict, WallTime at = kLadderNow) {
   model::Evidence evidence;
   evidence.probe = kind;
   evidence.verdict = verdict;
@@ -36,7 +36,7 @@ model::Evidence logged(Verdict verdict) {
   model::Evidence evidence;
   evidence.source = model::EvidenceSource::usage_log;
   evidence.verdict = verdict;
-  evidence.at = kNow;
+  evidence.at = kLadderNow;
   return evidence;
 }
 
@@ -45,26 +45,26 @@ model::Evidence logged(Verdict verdict) {
 TEST_CASE("a configured method is taken as it is", "[probe]") {
   model::Provider fixed = provider("deepseek");
   fixed.probe.method = model::ProbeMethod::models;
-  CHECK(choose_probe(fixed, {}, kNow) == ProbeKind::models);
+  CHECK(choose_probe(fixed, {}, kLadderNow) == ProbeKind::models);
   fixed.probe.method = model::ProbeMethod::auth;
-  CHECK(choose_probe(fixed, {}, kNow) == ProbeKind::auth);
+  CHECK(choose_probe(fixed, {}, kLadderNow) == ProbeKind::auth);
 }
 
 TEST_CASE("the first probe is free: balance at deepseek, models at others", "[probe]") {
-  CHECK(choose_probe(provider("deepseek"), {}, kNow) == ProbeKind::balance);
-  CHECK(choose_probe(provider("openai_compat", "m"), {}, kNow) == ProbeKind::models);
-  CHECK(choose_probe(provider("openrouter"), {}, kNow) == ProbeKind::balance);
-  CHECK(choose_probe(provider("xai"), {}, kNow) == ProbeKind::auth);
+  CHECK(choose_probe(provider("deepseek"), {}, kLadderNow) == ProbeKind::balance);
+  CHECK(choose_probe(provider("openai_compat", "m"), {}, kLadderNow) == ProbeKind::models);
+  CHECK(choose_probe(provider("openrouter"), {}, kLadderNow) == ProbeKind::balance);
+  CHECK(choose_probe(provider("xai"), {}, kLadderNow) == ProbeKind::auth);
 }
 
 TEST_CASE("a chat probe follows, and again every paid_every", "[probe]") {
   const auto deepseek = provider("deepseek");
   ProbeHistory history;
   history.record(deepseek, probed(ProbeKind::balance, Verdict::ok));
-  CHECK(choose_probe(deepseek, history, kNow + 5min) == ProbeKind::chat);
-  history.record(deepseek, probed(ProbeKind::chat, Verdict::ok, kNow + 5min));
-  CHECK(choose_probe(deepseek, history, kNow + 10min) == ProbeKind::balance);
-  CHECK(choose_probe(deepseek, history, kNow + 5min + 6h) == ProbeKind::chat);
+  CHECK(choose_probe(deepseek, history, kLadderNow + 5min) == ProbeKind::chat);
+  history.record(deepseek, probed(ProbeKind::chat, Verdict::ok, kLadderNow + 5min));
+  CHECK(choose_probe(deepseek, history, kLadderNow + 10min) == ProbeKind::balance);
+  CHECK(choose_probe(deepseek, history, kLadderNow + 5min + 6h) == ProbeKind::chat);
 }
 
 TEST_CASE("nothing is paid where paid_every is zero or no model is known", "[probe]") {
@@ -72,19 +72,19 @@ TEST_CASE("nothing is paid where paid_every is zero or no model is known", "[pro
   free.probe.paid_every = 0s;
   ProbeHistory history;
   history.record(free, probed(ProbeKind::balance, Verdict::ok));
-  CHECK(choose_probe(free, history, kNow + 24h) == ProbeKind::balance);
-  CHECK(choose_probe(provider("openai_compat"), history, kNow + 24h) == ProbeKind::models);
+  CHECK(choose_probe(free, history, kLadderNow + 24h) == ProbeKind::balance);
+  CHECK(choose_probe(provider("openai_compat"), history, kLadderNow + 24h) == ProbeKind::models);
 }
 
 TEST_CASE("a key refused for money proves by chat that it can spend again", "[probe]") {
   const auto openai = provider("openai");
   ProbeHistory history;
   history.record(openai, probed(ProbeKind::chat, Verdict::balance_exhausted));
-  CHECK(choose_probe(openai, history, kNow + 5min) == ProbeKind::chat);
+  CHECK(choose_probe(openai, history, kLadderNow + 5min) == ProbeKind::chat);
   history.record(openai, probed(ProbeKind::models, Verdict::ok));
-  CHECK(choose_probe(openai, history, kNow + 10min) == ProbeKind::chat);
+  CHECK(choose_probe(openai, history, kLadderNow + 10min) == ProbeKind::chat);
   history.record(openai, probed(ProbeKind::chat, Verdict::ok));
-  CHECK(choose_probe(openai, history, kNow + 15min) == ProbeKind::models);
+  CHECK(choose_probe(openai, history, kLadderNow + 15min) == ProbeKind::models);
 }
 
 TEST_CASE("the usage log casts doubt on spending and removes it", "[probe]") {
@@ -92,19 +92,19 @@ TEST_CASE("the usage log casts doubt on spending and removes it", "[probe]") {
   ProbeHistory history;
   history.record(openai, probed(ProbeKind::chat, Verdict::ok));
   history.record(openai, logged(Verdict::quota_exhausted));
-  CHECK(choose_probe(openai, history, kNow + 5min) == ProbeKind::chat);
+  CHECK(choose_probe(openai, history, kLadderNow + 5min) == ProbeKind::chat);
   history.record(openai, logged(Verdict::ok));
-  CHECK(choose_probe(openai, history, kNow + 5min) == ProbeKind::models);
+  CHECK(choose_probe(openai, history, kLadderNow + 5min) == ProbeKind::models);
 }
 
 TEST_CASE("at deepseek the balance tells when an exhausted key is good again", "[probe]") {
   const auto deepseek = provider("deepseek");
   ProbeHistory history;
   history.record(deepseek, probed(ProbeKind::chat, Verdict::balance_exhausted));
-  CHECK(choose_probe(deepseek, history, kNow + 7h) == ProbeKind::balance);
-  history.record(deepseek, probed(ProbeKind::balance, Verdict::ok, kNow + 7h));
+  CHECK(choose_probe(deepseek, history, kLadderNow + 7h) == ProbeKind::balance);
+  history.record(deepseek, probed(ProbeKind::balance, Verdict::ok, kLadderNow + 7h));
   CHECK_FALSE(history.spending_in_doubt);
-  CHECK(choose_probe(deepseek, history, kNow + 7h) == ProbeKind::chat);
+  CHECK(choose_probe(deepseek, history, kLadderNow + 7h) == ProbeKind::chat);
 }
 
 TEST_CASE("a free probe that the key or the gateway does not allow gives way to the next",
@@ -112,9 +112,9 @@ TEST_CASE("a free probe that the key or the gateway does not allow gives way to 
   const auto compat = provider("openai_compat");
   ProbeHistory history;
   history.record(compat, probed(ProbeKind::models, Verdict::permission_denied));
-  CHECK(choose_probe(compat, history, kNow) == ProbeKind::auth);
+  CHECK(choose_probe(compat, history, kLadderNow) == ProbeKind::auth);
   history.record(compat, probed(ProbeKind::auth, Verdict::ok));
-  CHECK(choose_probe(compat, history, kNow) == ProbeKind::auth);
+  CHECK(choose_probe(compat, history, kLadderNow) == ProbeKind::auth);
   history.record(compat, probed(ProbeKind::auth, Verdict::bad_request));
-  CHECK(choose_probe(compat, history, kNow) == ProbeKind::models);
+  CHECK(choose_probe(compat, history, kLadderNow) == ProbeKind::models);
 }

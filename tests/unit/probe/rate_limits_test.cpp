@@ -8,12 +8,12 @@ using namespace keyherd;
 using namespace std::chrono_literals;
 
 namespace {
-const WallTime kNow = test::ManualClock().now().wall;
+const WallTime kLimitsNow = test::ManualClock().now().wall;
 
 std::vector<model::RateLimit> read(std::multimap<std::string, std::string> headers) {
   net::HttpResponse response;
   response.headers = std::move(headers);
-  return probe::read_rate_limits(response, kNow);
+  return probe::read_rate_limits(response, kLimitsNow);
 }
 }  // namespace
 
@@ -28,10 +28,10 @@ TEST_CASE("OpenAI's headers give requests and tokens with their resets", "[probe
   CHECK(limits[0].resource == "requests");
   CHECK(limits[0].limit == 500);
   CHECK(limits[0].remaining == 499);
-  CHECK(limits[0].reset_at == kNow + 120ms);
+  CHECK(limits[0].reset_at == kLimitsNow + 120ms);
   CHECK(limits[1].resource == "tokens");
   CHECK(limits[1].remaining == 0);
-  CHECK(limits[1].reset_at == kNow + 6min);
+  CHECK(limits[1].reset_at == kLimitsNow + 6min);
 }
 
 TEST_CASE("Anthropic's headers name input and output tokens apart", "[probe]") {
@@ -42,7 +42,7 @@ TEST_CASE("Anthropic's headers name input and output tokens apart", "[probe]") {
                             {"anthropic-ratelimit-output-tokens-remaining", "8000"}});
   REQUIRE(limits.size() == 2);
   CHECK(limits[0].resource == "input_tokens");
-  CHECK(limits[0].reset_at == kNow + 1min);
+  CHECK(limits[0].reset_at == kLimitsNow + 1min);
   CHECK(limits[1].resource == "output_tokens");
   CHECK_FALSE(limits[1].reset_at);
 }
@@ -53,7 +53,7 @@ TEST_CASE("OpenRouter's bare headers are requests, reset in epoch milliseconds",
                             {"x-ratelimit-reset", "1777593630000"}});
   REQUIRE(limits.size() == 1);
   CHECK(limits[0].resource == "requests");
-  CHECK(limits[0].reset_at == kNow + 30s);
+  CHECK(limits[0].reset_at == kLimitsNow + 30s);
 }
 
 TEST_CASE("sentinels and half statements are no rate limit", "[probe]") {

@@ -14,12 +14,12 @@ using nlohmann::json;
 
 namespace {
 
-struct Bench {
+struct SandboxBench {
   test::ManualClock clock;
   std::unique_ptr<net::Transport> transport = net::make_http_transport({});
   std::unique_ptr<sandbox::Sandbox> box;
 
-  explicit Bench(std::chrono::nanoseconds latency = 0ms) {
+  explicit SandboxBench(std::chrono::nanoseconds latency = 0ms) {
     sandbox::SandboxOptions options;
     options.faces = {{"alpha", latency, 0ms, {}}, {"beta", 0ms, 0ms, {}}};
     sandbox::SandboxKey key;
@@ -55,7 +55,7 @@ constexpr const char* kChat = R"({"model":"deepseek-flash","messages":[{"role":"
 }  // namespace
 
 TEST_CASE("a face serves the shapes of OpenAI and DeepSeek", "[sandbox]") {
-  Bench bench;
+  SandboxBench bench;
   CHECK(bench.status("GET", "/alpha/models") == 200);
   CHECK(bench.status("GET", "/alpha/v1/models") == 200);
   CHECK(bench.status("GET", "/alpha/user/balance") == 200);
@@ -68,14 +68,14 @@ TEST_CASE("a face serves the shapes of OpenAI and DeepSeek", "[sandbox]") {
 }
 
 TEST_CASE("scripted lives follow the clock that the sandbox was given", "[sandbox]") {
-  Bench bench;
+  SandboxBench bench;
   CHECK(bench.status("GET", "/alpha/models") == 200);
   bench.clock.advance(12s);
   CHECK(bench.status("GET", "/alpha/models") == 401);
 }
 
 TEST_CASE("the control API changes keys and faces, and shows what they are", "[sandbox]") {
-  Bench bench;
+  SandboxBench bench;
   CHECK(bench.status("PUT", "/sandbox/keys/a-1", R"({"state":"throttled","for":"30s"})") == 200);
   CHECK(bench.status("GET", "/alpha/models") == 429);
   CHECK(bench.status("POST", "/sandbox/keys/a-1", R"({"state":"ok"})") == 200);
@@ -98,7 +98,7 @@ TEST_CASE("the control API changes keys and faces, and shows what they are", "[s
 }
 
 TEST_CASE("the control API refuses what it does not know", "[sandbox]") {
-  Bench bench;
+  SandboxBench bench;
   CHECK(bench.status("PUT", "/sandbox/keys/nobody", R"({"state":"ok"})") == 404);
   CHECK(bench.status("PUT", "/sandbox/keys/a-1", R"({"state":"merry"})") == 400);
   CHECK(bench.status("PUT", "/sandbox/keys/a-1", "not json") == 400);
@@ -110,7 +110,7 @@ TEST_CASE("the control API refuses what it does not know", "[sandbox]") {
 }
 
 TEST_CASE("a slow face answers late, and a hanging one not at all", "[sandbox]") {
-  Bench bench(30ms);
+  SandboxBench bench(30ms);
   const auto late = bench.send("GET", "/alpha/models");
   REQUIRE(late);
   CHECK(late->latency >= 30ms);

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Bench {
+struct TrafficBench {
   test::TempDir dir;
   test::MemoryFileSystem files;
   test::ScriptedTransport transport;
@@ -21,7 +21,7 @@ struct Bench {
   SeededRandom random{1};
   sandbox::TrafficOptions options;
 
-  Bench() {
+  TrafficBench() {
     options.log_path = dir / "usage.jsonl";
     options.clients = {{"/pool.json", "http://h/alpha", "m"}};
     files.create("/pool.json", R"({"pool":"prod","key":"k-1","secret":"sk-play-1"})");
@@ -34,7 +34,7 @@ struct Bench {
 }  // namespace
 
 TEST_CASE("a call with the published key becomes a native log line", "[sandbox]") {
-  Bench bench;
+  TrafficBench bench;
   sandbox::Traffic traffic(bench.options, bench.transport, bench.files, bench.clock, bench.random);
   bench.transport.push(200, R"({"usage":{"prompt_tokens":90,"completion_tokens":7,)"
                             R"("prompt_cache_hit_tokens":40}})");
@@ -57,7 +57,7 @@ TEST_CASE("a call with the published key becomes a native log line", "[sandbox]"
 }
 
 TEST_CASE("refusals and silence are logged like any other outcome", "[sandbox]") {
-  Bench bench;
+  TrafficBench bench;
   sandbox::Traffic traffic(bench.options, bench.transport, bench.files, bench.clock, bench.random);
   bench.transport.push(401, "{}");
   bench.transport.push(fail(ErrorCode::timeout, "no answer"));
@@ -70,7 +70,7 @@ TEST_CASE("refusals and silence are logged like any other outcome", "[sandbox]")
 }
 
 TEST_CASE("a client follows its pool's file, and waits for it to appear", "[sandbox]") {
-  Bench bench;
+  TrafficBench bench;
   bench.transport.set_rule([](const test::RecordedRequest&) {
     net::HttpResponse response;
     response.status = 200;
@@ -87,7 +87,7 @@ TEST_CASE("a client follows its pool's file, and waits for it to appear", "[sand
 }
 
 TEST_CASE("the log is renamed when it has grown enough", "[sandbox]") {
-  Bench bench;
+  TrafficBench bench;
   bench.options.rotate_bytes = 1;
   sandbox::Traffic traffic(bench.options, bench.transport, bench.files, bench.clock, bench.random);
   bench.transport.push(200, "{}");
@@ -97,7 +97,7 @@ TEST_CASE("the log is renamed when it has grown enough", "[sandbox]") {
 }
 
 TEST_CASE("a log that cannot be written stops the traffic with its name", "[sandbox]") {
-  Bench bench;
+  TrafficBench bench;
   bench.options.log_path = bench.dir / "no-such/usage.jsonl";
   sandbox::Traffic traffic(bench.options, bench.transport, bench.files, bench.clock, bench.random);
   bench.transport.push(200, "{}");
@@ -107,7 +107,7 @@ TEST_CASE("a log that cannot be written stops the traffic with its name", "[sand
 }
 
 TEST_CASE("stopped traffic sends nothing", "[sandbox]") {
-  Bench bench;
+  TrafficBench bench;
   sandbox::Traffic traffic(bench.options, bench.transport, bench.files, bench.clock, bench.random);
   std::stop_source stop;
   stop.request_stop();

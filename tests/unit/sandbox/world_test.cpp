@@ -12,7 +12,7 @@ using sandbox::LifeEventKind;
 
 namespace {
 
-constexpr const char* kChat = R"({"model":"m","max_tokens":5,"messages":[{"role":"user"}]})";
+constexpr const char* kChatBody = R"({"model":"m","max_tokens":5,"messages":[{"role":"user"}]})";
 
 sandbox::SandboxKey key(std::string id, std::vector<sandbox::LifeEvent> life = {},
                         std::string account = "") {
@@ -26,11 +26,11 @@ sandbox::SandboxKey key(std::string id, std::vector<sandbox::LifeEvent> life = {
   return made;
 }
 
-struct Bench {
+struct WorldBench {
   std::unique_ptr<sandbox::World> world;
 
-  explicit Bench(std::vector<sandbox::SandboxKey> keys,
-                 sandbox::SandboxFace face = {"alpha", {}, {}, {}}) {
+  explicit WorldBench(std::vector<sandbox::SandboxKey> keys,
+                      sandbox::SandboxFace face = {"alpha", {}, {}, {}}) {
     sandbox::SandboxOptions options;
     options.models = {"m"};
     options.faces = {std::move(face), {"beta", {}, {}, {}}};
@@ -41,7 +41,7 @@ struct Bench {
   }
   sandbox::Reply call(CallKind kind, std::chrono::nanoseconds now,
                       std::string_view token = "secret-k", Dialect dialect = Dialect::deepseek,
-                      std::string_view body = kChat) {
+                      std::string_view body = kChatBody) {
     const std::string_view path = kind == CallKind::chat ? "/chat/completions" : "/models";
     return world->serve({"alpha", kind, dialect, path, token, body}, now);
   }
@@ -57,7 +57,7 @@ struct Bench {
 }  // namespace
 
 TEST_CASE("a good key lists models, has a balance and chats", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   CHECK(json::parse(bench.call(CallKind::models, 0s).body)["data"][0]["id"] == "m");
   const json balance = json::parse(bench.call(CallKind::balance, 0s).body);
   CHECK(balance["is_available"] == true);
@@ -69,7 +69,7 @@ TEST_CASE("a good key lists models, has a balance and chats", "[sandbox]") {
 }
 
 TEST_CASE("an unknown secret is refused in the words of each provider", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   CHECK(bench.status(CallKind::models, 0s, "wrong") == 401);
   const json openai =
       json::parse(bench.call(CallKind::models, 0s, "sk-wrong-1234", Dialect::openai).body);
@@ -79,7 +79,7 @@ TEST_CASE("an unknown secret is refused in the words of each provider", "[sandbo
 }
 
 TEST_CASE("a key is revoked and restored when its life says so", "[sandbox]") {
-  Bench bench(
+  WorldBench bench(
       {key("k", {{12s, LifeEventKind::revoke, {}, 0}, {20s, LifeEventKind::restore, {}, 0}})});
   CHECK(bench.status(CallKind::balance, 11s) == 200);
   CHECK(bench.status(CallKind::balance, 12s) == 401);
@@ -88,7 +88,7 @@ TEST_CASE("a key is revoked and restored when its life says so", "[sandbox]") {
 }
 
 TEST_CASE("a throttled key says how long, and recovers by itself", "[sandbox]") {
-  Bench bench({key("k", {{10s, LifeEventKind::throttle, 30s, 0}})});
+  WorldBench bench({key("k", {{10s, LifeEventKind::throttle, 30s, 0}})});
   const auto reply = bench.call(CallKind::chat, 15s);
   CHECK(reply.status == 429);
   REQUIRE(reply.headers.size() == 1);
@@ -98,7 +98,7 @@ TEST_CASE("a throttled key says how long, and recovers by itself", "[sandbox]") 
 }
 
 TEST_CASE("an exhausted account is 402 or insufficient_quota, and a top-up ends it", "[sandbox]") {
-  Bench bench(
+  WorldBench bench(
       {key("k", {{10s, LifeEventKind::exhaust, {}, 0}, {60s, LifeEventKind::top_up, {}, 5}})});
   CHECK(bench.status(CallKind::chat, 10s) == 402);
   const auto openai = bench.call(CallKind::chat, 10s, "secret-k", Dialect::openai);
@@ -115,14 +115,14 @@ TEST_CASE("chats spend the balance that keys of one account share", "[sandbox]")
   first.price_per_request = 6;
   auto second = key("other", {}, "purse");
   second.price_per_request = 6;
-  Bench bench({first, second});
+  WorldBench bench({first, second});
   CHECK(bench.status(CallKind::chat, 0s) == 200);
   CHECK(bench.status(CallKind::chat, 0s, "secret-other") == 200);
   CHECK(bench.status(CallKind::chat, 0s) == 402);
 }
 
 TEST_CASE("requests that make no sense are refused as the providers do", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   const auto status = [&](std::string_view body, Dialect dialect) {
     return bench.call(CallKind::chat, 0s, "secret-k", dialect, body).status;
   };
@@ -137,7 +137,7 @@ TEST_CASE("requests that make no sense are refused as the providers do", "[sandb
 
 TEST_CASE("an outage hits its face, its paths and its time only", "[sandbox]") {
   sandbox::SandboxFace face{"alpha", {}, {}, {{10s, 10s, sandbox::Outage::error_503, "/chat"}}};
-  Bench bench({key("k")}, face);
+  WorldBench bench({key("k")}, face);
   CHECK(bench.status(CallKind::chat, 9s) == 200);
   CHECK(bench.status(CallKind::chat, 10s) == 503);
   CHECK(bench.status(CallKind::models, 10s) == 200);
@@ -145,7 +145,7 @@ TEST_CASE("an outage hits its face, its paths and its time only", "[sandbox]") {
 }
 
 TEST_CASE("an outage by hand has every mode and ends by hand", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   const auto in_outage = [&](sandbox::Outage mode) {
     REQUIRE(bench.world->set_outage("alpha", mode));
     return bench.call(CallKind::chat, 0s);
@@ -168,7 +168,7 @@ TEST_CASE("outage names and values agree", "[sandbox]") {
 }
 
 TEST_CASE("a key's state can be set by hand to each of its states", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   for (const char* state : {"revoked", "throttled", "disabled", "no_balance", "ok"}) {
     INFO(state);
     REQUIRE(bench.world->set_key_state("k", state, {}, 1s));
@@ -180,7 +180,7 @@ TEST_CASE("a key's state can be set by hand to each of its states", "[sandbox]")
 }
 
 TEST_CASE("requests are counted by key and kind", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   bench.status(CallKind::chat, 0s);
   bench.status(CallKind::chat, 0s);
   bench.status(CallKind::balance, 0s);
@@ -191,7 +191,7 @@ TEST_CASE("requests are counted by key and kind", "[sandbox]") {
 
 TEST_CASE("latency stays within its jitter and repeats with the seed", "[sandbox]") {
   const auto delays = [] {
-    Bench bench({key("k")}, {"alpha", 100ms, 20ms, {}});
+    WorldBench bench({key("k")}, {"alpha", 100ms, 20ms, {}});
     std::vector<std::chrono::nanoseconds> seen;
     for (int i = 0; i < 50; ++i)
       seen.push_back(bench.call(CallKind::models, 0s).delay);
@@ -207,7 +207,7 @@ TEST_CASE("latency stays within its jitter and repeats with the seed", "[sandbox
 }
 
 TEST_CASE("keys and faces that cannot be are refused", "[sandbox]") {
-  Bench bench({key("k")});
+  WorldBench bench({key("k")});
   CHECK(bench.world->add_key(key("k")).error().code == ErrorCode::conflict);
   auto homeless = key("h");
   homeless.face = "gamma";

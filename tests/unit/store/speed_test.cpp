@@ -20,7 +20,7 @@ double cpu_seconds() {
 }
 
 // 1,000 rows of one bucket: 1,000 keys and 12 models, as a tailer sums them up.
-store::Batch batch_number(int number) {
+store::Batch timed_batch(int number) {
   store::Batch batch;
   for (int i = 0; i < 1000; ++i) {
     const int key = (number * 7919 + i * 31) % 1000;
@@ -49,7 +49,7 @@ TEST_CASE("a hundred thousand usage rows a second are committed in batches of 1,
   REQUIRE(store);
   std::vector<store::Batch> batches;
   for (int number = 0; number < 400; ++number)
-    batches.push_back(batch_number(number));
+    batches.push_back(timed_batch(number));
   const double cpu_before = cpu_seconds();
   const auto before = std::chrono::steady_clock::now();
   for (const auto& batch : batches)

@@ -8,8 +8,8 @@ using namespace keyherd::test;
 using std::chrono::seconds;
 
 namespace {
-const std::string kPath = "/var/log/a.log";
-const std::string kPatterns[] = {kPath, "/var/log/a.log*"};
+const std::string kRestartLog = "/var/log/a.log";
+const std::string kPatterns[] = {kRestartLog, "/var/log/a.log*"};
 
 // Stops the follower, lets the world go on, starts it again and drains.
 template <class World>
@@ -23,10 +23,10 @@ void while_stopped(Follower& follower, World&& world) {
 
 TEST_CASE("after a stop reading goes on behind the last committed line") {
   MemoryFileSystem files;
-  Follower follower(files, {log_at(kPath)});
-  files.append(kPath, lines(1, 5));
+  Follower follower(files, {log_at(kRestartLog)});
+  files.append(kRestartLog, lines(1, 5));
   follower.drain();
-  while_stopped(follower, [&] { files.append(kPath, lines(6, 9)); });
+  while_stopped(follower, [&] { files.append(kRestartLog, lines(6, 9)); });
   CHECK(follower.tokens() == sum_of(1, 9));
   while_stopped(follower, [] {});
   CHECK(follower.tokens() == sum_of(1, 9));
@@ -34,8 +34,8 @@ TEST_CASE("after a stop reading goes on behind the last committed line") {
 
 TEST_CASE("what was read but not committed before a kill is read again") {
   MemoryFileSystem files;
-  Follower follower(files, {log_at(kPath)});
-  files.append(kPath, lines(1, 5));
+  Follower follower(files, {log_at(kRestartLog)});
+  files.append(kRestartLog, lines(1, 5));
   CHECK(follower.tailer->poll(follower.clock.now()).size() == 1);
   follower.restart();
   follower.drain();
@@ -47,15 +47,15 @@ TEST_CASE("a rotation while stopped loses and doubles nothing") {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
-    files.append(kPath, lines(1, 5));
+    files.append(kRestartLog, lines(1, 5));
     follower.drain();
     while_stopped(follower, [&] {
-      files.append(kPath, lines(6, 7));
-      files.rename(kPath, kPath + ".1");
-      files.append(kPath, lines(100, 105));
+      files.append(kRestartLog, lines(6, 7));
+      files.rename(kRestartLog, kRestartLog + ".1");
+      files.append(kRestartLog, lines(100, 105));
     });
     CHECK(follower.tokens() == sum_of(1, 7) + sum_of(100, 105));
-    files.append(kPath + ".1", line(8));
+    files.append(kRestartLog + ".1", line(8));
     follower.drain();
     CHECK(follower.tokens() == sum_of(1, 8) + sum_of(100, 105));
   }
@@ -66,16 +66,17 @@ TEST_CASE("five rotations while stopped are all read, once") {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
-    files.append(kPath, lines(1, 5));
+    files.append(kRestartLog, lines(1, 5));
     follower.drain();
     while_stopped(follower, [&] {
       for (int round = 1; round <= 5; ++round) {
-        files.append(kPath, lines(round * 100, round * 100 + 5));
+        files.append(kRestartLog, lines(round * 100, round * 100 + 5));
         for (int i = round - 1; i >= 1; --i)
-          files.rename(kPath + "." + std::to_string(i), kPath + "." + std::to_string(i + 1));
-        files.rename(kPath, kPath + ".1");
+          files.rename(kRestartLog + "." + std::to_string(i),
+                       kRestartLog + "." + std::to_string(i + 1));
+        files.rename(kRestartLog, kRestartLog + ".1");
       }
-      files.append(kPath, line(1000));
+      files.append(kRestartLog, line(1000));
     });
     std::int64_t expected = sum_of(1, 5) + 1000;
     for (int round = 1; round <= 5; ++round)
@@ -103,12 +104,12 @@ TEST_CASE("truncation while stopped is seen, whatever the file grew to, and only
   for (const int last : {102, 180}) {
     CAPTURE(last);
     MemoryFileSystem files;
-    Follower follower(files, {log_at(kPath)});
-    files.append(kPath, lines(1, 20));
+    Follower follower(files, {log_at(kRestartLog)});
+    files.append(kRestartLog, lines(1, 20));
     follower.drain();
     while_stopped(follower, [&] {
-      files.truncate(kPath, 0);
-      files.append(kPath, lines(100, last));
+      files.truncate(kRestartLog, 0);
+      files.append(kRestartLog, lines(100, last));
     });
     const std::int64_t expected = sum_of(1, 20) + sum_of(100, last);
     CHECK(follower.tokens() == expected);
@@ -125,14 +126,14 @@ TEST_CASE("a new file with the identity of a deleted one is a new file") {
     for (const bool stopped : {false, true}) {
       CAPTURE(same_head, stopped);
       MemoryFileSystem files;
-      Follower follower(files, {log_at(kPath)});
+      Follower follower(files, {log_at(kRestartLog)});
       const std::string head = same_head ? "# " + std::string(2'046, 'h') + "\n" : "";
-      files.append(kPath, head + lines(1, 5));
+      files.append(kRestartLog, head + lines(1, 5));
       follower.drain();
       const auto deed = [&] {
-        files.reuse_identity_of(kPath);
-        REQUIRE(files.remove(kPath));
-        files.create(kPath, head + lines(100, 140));
+        files.reuse_identity_of(kRestartLog);
+        REQUIRE(files.remove(kRestartLog));
+        files.create(kRestartLog, head + lines(100, 140));
       };
       if (stopped) {
         while_stopped(follower, deed);
@@ -149,7 +150,7 @@ TEST_CASE("a new file with the identity of a deleted one is a new file") {
 TEST_CASE("a file system that was mounted anew changes identities, not what was read") {
   MemoryFileSystem files;
   Follower follower(files, {log_at("/var/log/*.log")});
-  files.append(kPath, lines(1, 30));
+  files.append(kRestartLog, lines(1, 30));
   files.append("/var/log/b.log", lines(1000, 1030));
   follower.drain();
   while_stopped(follower, [&] {
@@ -158,7 +159,7 @@ TEST_CASE("a file system that was mounted anew changes identities, not what was 
       REQUIRE(files.remove(path));
       files.create(path, content);
     }
-    files.append(kPath, line(31));
+    files.append(kRestartLog, line(31));
   });
   CHECK(follower.tokens() == sum_of(1, 31) + sum_of(1000, 1030));
   files.append("/var/log/b.log", line(1));
@@ -171,13 +172,13 @@ TEST_CASE("copy and truncate while stopped: the unread lines are read from the c
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
-    files.append(kPath, lines(1, 10));
+    files.append(kRestartLog, lines(1, 10));
     follower.drain();
     while_stopped(follower, [&] {
-      files.append(kPath, lines(11, 15));
-      files.create(kPath + ".1", files.content(kPath));
-      files.truncate(kPath, 0);
-      files.append(kPath, line(100));
+      files.append(kRestartLog, lines(11, 15));
+      files.create(kRestartLog + ".1", files.content(kRestartLog));
+      files.truncate(kRestartLog, 0);
+      files.append(kRestartLog, line(100));
     });
     CHECK(follower.tokens() == sum_of(1, 15) + 100);
     while_stopped(follower, [] {});
@@ -190,10 +191,10 @@ TEST_CASE("cursors of files long gone are dropped, those of files that are there
   usage::TailerOptions options;
   options.keep_cursors = std::chrono::hours(1);
   Follower follower(files, {log_at("/var/log/*.log")}, options);
-  files.append(kPath, line(1));
+  files.append(kRestartLog, line(1));
   files.append("/var/log/b.log", line(2));
   follower.drain();
-  REQUIRE(files.remove(kPath));
+  REQUIRE(files.remove(kRestartLog));
   follower.wait(seconds(1'000));
   CHECK(follower.store.size() == 2);
   follower.wait(seconds(4'000));
@@ -203,11 +204,11 @@ TEST_CASE("cursors of files long gone are dropped, those of files that are there
 
 TEST_CASE("cursors of many files gone are bounded") {
   MemoryFileSystem files;
-  Follower follower(files, {log_at(kPath)});
+  Follower follower(files, {log_at(kRestartLog)});
   for (int i = 0; i < 400; ++i) {
-    files.append(kPath, line(i + 1));
+    files.append(kRestartLog, line(i + 1));
     follower.poll();
-    files.truncate(kPath, 0);
+    files.truncate(kRestartLog, 0);
   }
   follower.drain();
   follower.wait(seconds(20));

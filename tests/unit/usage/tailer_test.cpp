@@ -8,13 +8,13 @@ using namespace keyherd::test;
 using model::RejectReason;
 
 namespace {
-constexpr const char* kPath = "/var/log/a.log";
+constexpr const char* kTailedLog = "/var/log/a.log";
 }
 
 TEST_CASE("a source with nothing to say says nothing") {
   MemoryFileSystem files;
-  files.append(kPath, line(1));
-  Follower follower(files, {log_at(kPath)});
+  files.append(kTailedLog, line(1));
+  Follower follower(files, {log_at(kTailedLog)});
   follower.drain();
   CHECK(follower.poll().empty());
   CHECK(follower.poll().empty());
@@ -22,8 +22,8 @@ TEST_CASE("a source with nothing to say says nothing") {
 
 TEST_CASE("a tally carries rows, counts, status and cursors of its lines") {
   MemoryFileSystem files;
-  files.append(kPath, line(1) + line(2, "k2") + "bad\n" + line(3, "nobody"));
-  Follower follower(files, {log_at(kPath)});
+  files.append(kTailedLog, line(1) + line(2, "k2") + "bad\n" + line(3, "nobody"));
+  Follower follower(files, {log_at(kTailedLog)});
   const auto tallies = follower.poll();
   REQUIRE(tallies.size() == 1);
   const model::Tally& tally = tallies.front();
@@ -33,11 +33,11 @@ TEST_CASE("a tally carries rows, counts, status and cursors of its lines") {
   CHECK(tally.minutes.size() == 1);
   CHECK(tally.successes.size() == 2);
   CHECK(tally.counts.records == 2);
-  CHECK(tally.counts.read_bytes == static_cast<std::int64_t>(files.content(kPath).size()));
+  CHECK(tally.counts.read_bytes == static_cast<std::int64_t>(files.content(kTailedLog).size()));
   CHECK(tally.samples.size() == 2);
   REQUIRE(tally.cursors.size() == 1);
   CHECK(tally.cursors.front().id == 1);
-  CHECK(tally.cursors.front().path == kPath);
+  CHECK(tally.cursors.front().path == kTailedLog);
   CHECK(tally.status.up);
   CHECK(tally.status.lag_bytes == 0);
   CHECK(tally.status.files == 1);
@@ -46,14 +46,14 @@ TEST_CASE("a tally carries rows, counts, status and cursors of its lines") {
 
 TEST_CASE("a source is not read on while a batch of it waits, its lag keeps growing") {
   MemoryFileSystem files;
-  files.append(kPath, line(1));
+  files.append(kTailedLog, line(1));
   files.append("/var/log/b.log", line(5));
-  Follower follower(files, {log_at(kPath, "a"), log_at("/var/log/b.log", "b")});
+  Follower follower(files, {log_at(kTailedLog, "a"), log_at("/var/log/b.log", "b")});
   follower.poll();
-  files.append(kPath, line(2));
+  files.append(kTailedLog, line(2));
   const auto first = follower.tailer->poll(follower.clock.now());
   REQUIRE(first.size() == 1);
-  files.append(kPath, line(4));
+  files.append(kTailedLog, line(4));
   files.append("/var/log/b.log", line(6));
   const auto second = follower.tailer->poll(follower.clock.now());
   REQUIRE(second.size() == 2);
@@ -73,16 +73,16 @@ TEST_CASE("a source is not read on while a batch of it waits, its lag keeps grow
 TEST_CASE("a rejected batch is read again, whole and once") {
   MemoryFileSystem files;
   Follower follower(files, {log_at("/var/log/*.log")});
-  files.append(kPath, lines(1, 3));
+  files.append(kTailedLog, lines(1, 3));
   follower.drain();
-  files.append(kPath, lines(4, 5));
+  files.append(kTailedLog, lines(4, 5));
   files.append("/var/log/b.log", lines(100, 101));
   for (int i = 0; i < 3; ++i) {
     const auto refused = follower.tailer->poll(follower.clock.now());
     REQUIRE(refused.size() == 1);
     CHECK(refused.front().counts.records == 4 + i);
     follower.tailer->rejected("gateway", refused.front().batch);
-    files.append(kPath, line(6 + i));
+    files.append(kTailedLog, line(6 + i));
   }
   follower.drain();
   CHECK(follower.tokens() == sum_of(1, 8) + 201);
@@ -90,24 +90,24 @@ TEST_CASE("a rejected batch is read again, whole and once") {
 
 TEST_CASE("a rejected batch that saw a truncation sees it again") {
   MemoryFileSystem files;
-  Follower follower(files, {log_at(kPath)});
-  files.append(kPath, lines(1, 5));
+  Follower follower(files, {log_at(kTailedLog)});
+  files.append(kTailedLog, lines(1, 5));
   follower.drain();
-  files.truncate(kPath, 0);
-  files.append(kPath, line(10));
+  files.truncate(kTailedLog, 0);
+  files.append(kTailedLog, line(10));
   const auto refused = follower.tailer->poll(follower.clock.now());
   REQUIRE(refused.size() == 1);
   CHECK(refused.front().counts.truncations == 1);
   follower.tailer->rejected("gateway", refused.front().batch);
-  files.append(kPath, lines(11, 20));
+  files.append(kTailedLog, lines(11, 20));
   follower.drain();
   CHECK(follower.tokens() == sum_of(1, 5) + sum_of(10, 20));
 }
 
 TEST_CASE("answers to batches that do not wait are ignored") {
   MemoryFileSystem files;
-  files.append(kPath, line(1));
-  Follower follower(files, {log_at(kPath)});
+  files.append(kTailedLog, line(1));
+  Follower follower(files, {log_at(kTailedLog)});
   const auto tallies = follower.tailer->poll(follower.clock.now());
   follower.tailer->rejected("gateway", 77);
   follower.tailer->rejected("other", 1);
@@ -139,13 +139,13 @@ TEST_CASE("a poll reads no more than a batch, and every file gets its share") {
 
 TEST_CASE("a missing file is a problem until it is there") {
   MemoryFileSystem files;
-  Follower follower(files, {log_at(kPath), log_at("/var/log/x*.log", "x")});
+  Follower follower(files, {log_at(kTailedLog), log_at("/var/log/x*.log", "x")});
   follower.drain();
   CHECK_FALSE(follower.status["gateway"].up);
   CHECK(follower.status["gateway"].problem ==
         "examining /var/log/a.log: No such file or directory");
   CHECK(follower.status["x"].problem == "no file matches /var/log/x*.log");
-  files.append(kPath, line(1));
+  files.append(kTailedLog, line(1));
   files.append("/var/log/x1.log", line(2));
   follower.drain();
   CHECK(follower.status["gateway"].up);
@@ -192,9 +192,9 @@ TEST_CASE("failing calls at any point lose and double nothing") {
     };
     Follower follower(files, {log_at("/var/log/a.log*")});
     for (int round = 0; round < 4; ++round) {
-      files.append(kPath, lines(1 + 10 * round, 10 + 10 * round));
+      files.append(kTailedLog, lines(1 + 10 * round, 10 + 10 * round));
       follower.poll();
-      files.rename(kPath, "/var/log/a.log." + std::to_string(4 - round));
+      files.rename(kTailedLog, "/var/log/a.log." + std::to_string(4 - round));
     }
     files.fault = nullptr;
     follower.wait(std::chrono::seconds(120));
@@ -235,13 +235,13 @@ TEST_CASE("starting at the end is decided once, and whole lines only") {
 
 TEST_CASE("starting at the end is remembered even when there was no file") {
   MemoryFileSystem files;
-  model::UsageLog log = log_at(kPath);
+  model::UsageLog log = log_at(kTailedLog);
   log.start_at_end = true;
   Follower follower(files, {log});
   follower.drain();
   CHECK(follower.store.size() == 1);
   follower.tailer.reset();
-  files.append(kPath, lines(1, 3));
+  files.append(kTailedLog, lines(1, 3));
   follower.start();
   follower.drain();
   CHECK(follower.tokens() == 6);
@@ -249,13 +249,13 @@ TEST_CASE("starting at the end is remembered even when there was no file") {
 
 TEST_CASE("starting at the end in a line that is too long skips the rest of it") {
   MemoryFileSystem files;
-  model::UsageLog log = log_at(kPath);
+  model::UsageLog log = log_at(kTailedLog);
   log.start_at_end = true;
   log.max_line_bytes = 1'000;
-  files.append(kPath, std::string(5'000, 'x'));
+  files.append(kTailedLog, std::string(5'000, 'x'));
   Follower follower(files, {log});
   follower.drain();
-  files.append(kPath, "yyy\n" + line(3));
+  files.append(kTailedLog, "yyy\n" + line(3));
   follower.drain();
   CHECK(follower.tokens() == 3);
   CHECK(follower.counts.rejected == model::SourceCounts().rejected);
@@ -289,8 +289,8 @@ TEST_CASE("a reload keeps sources as they were, drops, adds and changes others")
 
 TEST_CASE("a format that is not understood is the source's problem, not the agent's") {
   MemoryFileSystem files;
-  files.append(kPath, line(1));
-  model::UsageLog bad = log_at(kPath, "bad");
+  files.append(kTailedLog, line(1));
+  model::UsageLog bad = log_at(kTailedLog, "bad");
   bad.format = "nonsense";
   Follower follower(files, {bad, log_at("/var/log/b.log", "b")});
   files.append("/var/log/b.log", line(2));
