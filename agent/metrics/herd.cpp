@@ -108,6 +108,31 @@ void add_usage(ProviderRow& provider, const KeyRow& key) {
   }
 }
 
+// Providers state lists; a name that comes twice would spoil the scrape, so the first one counts.
+template <class Fact>
+std::vector<Labelled<Fact>> labelled(const std::vector<Fact>& facts, std::string_view name,
+                                     std::string Fact::*value) {
+  std::vector<Labelled<Fact>> rows;
+  rows.reserve(facts.size());
+  for (const Fact& fact : facts)
+    rows.push_back({label(name, fact.*value), &fact});
+  const auto before = [](const auto& a, const auto& b) { return a.label < b.label; };
+  std::stable_sort(rows.begin(), rows.end(), before);
+  const auto same = [](const auto& a, const auto& b) { return a.label == b.label; };
+  rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
+  return rows;
+}
+
+KeyRow make_key(const model::KeyView& view, const NamedModels& names) {
+  KeyRow row;
+  row.view = &view;
+  row.labels = key_labels(view.key.id, view.key.provider);
+  row.models = fold_models(view, names);
+  row.rate_limits = labelled(view.rate_limits, "resource", &model::RateLimit::resource);
+  row.balances = labelled(view.balances, "currency", &model::Balance::currency);
+  return row;
+}
+
 }  // namespace
 
 std::string endpoint_of(std::string_view base_url) {
@@ -124,23 +149,32 @@ Herd make_herd(const model::Snapshot& snapshot, std::size_t models_per_key) {
   herd.snapshot = &snapshot;
   std::map<std::string_view, std::size_t> provider_index;
   std::vector<NamedModels> names;
+  herd.providers.reserve(snapshot.providers.size());  // keys point into it
   for (const auto& view : snapshot.providers) {
     provider_index.emplace(view->provider.id, herd.providers.size());
     names.emplace_back(&view->provider, models_per_key);
     herd.providers.push_back({view.get(), label("provider", view->provider.id),
-                              label("endpoint", endpoint_of(view->provider.base_url)), 0, 0});
+                              label("endpoint", endpoint_of(view->provider.base_url)),
+                              label("model", view->provider.probe.model), 0, 0});
   }
   const NamedModels unknown(nullptr, models_per_key);
   herd.keys.reserve(snapshot.keys.size());
   for (const auto& view : snapshot.keys) {
     const auto found = provider_index.find(view->key.provider);
     const bool known = found != provider_index.end();
-    herd.keys.push_back({view.get(), key_labels(view->key.id, view->key.provider),
-                         fold_models(*view, known ? names[found->second] : unknown)});
-    if (known)
-      add_usage(herd.providers[found->second], herd.keys.back());
+    KeyRow& row = herd.keys.emplace_back(make_key(*view, known ? names[found->second] : unknown));
+    if (!known)
+      continue;
+    row.provider = &herd.providers[found->second];
+    add_usage(herd.providers[found->second], row);
   }
   herd.quotas = make_quotas(snapshot, herd.keys);
+  for (const auto& view : snapshot.pools)
+    herd.pools.push_back(
+        {view.get(), label("pool", view->pool.id),
+         view->pool.schedule.empty() ? std::string() : label("schedule", view->pool.id)});
+  for (const auto& view : snapshot.sources)
+    herd.sources.push_back({view.get(), label("source", view->log.id)});
   return herd;
 }
 

@@ -16,10 +16,29 @@ struct ModelTotals {
   model::UsageCounts counts;
 };
 
+struct ProviderRow {
+  const model::ProviderView* view = nullptr;
+  std::string label;     // provider="…"
+  std::string endpoint;  // endpoint="…"
+  std::string model;     // model="…" that probes ask for
+  std::int64_t unpriced = 0;
+  std::int64_t folded = 0;
+};
+
+// One fact of a list that a provider states, under its label: resource="…", currency="…".
+template <class Fact>
+struct Labelled {
+  std::string label;
+  const Fact* fact = nullptr;
+};
+
 struct KeyRow {
   const model::KeyView* view = nullptr;
-  std::string labels;  // key="…",provider="…"
+  const ProviderRow* provider = nullptr;  // none when the configuration lost it
+  std::string labels;                     // key="…",provider="…"
   std::vector<ModelTotals> models;
+  std::vector<Labelled<model::RateLimit>> rate_limits;  // by resource, each once
+  std::vector<Labelled<model::Balance>> balances;       // by currency, each once
 };
 
 struct QuotaRow {
@@ -27,19 +46,29 @@ struct QuotaRow {
   std::string labels;  // key="…",provider="…",quota="…"
 };
 
-struct ProviderRow {
-  const model::ProviderView* view = nullptr;
-  std::string label;     // provider="…"
-  std::string endpoint;  // endpoint="…"
-  std::int64_t unpriced = 0;
-  std::int64_t folded = 0;
+struct PoolRow {
+  const model::PoolView* view = nullptr;
+  std::string label;     // pool="…"
+  std::string schedule;  // schedule="…"; empty without a schedule
 };
 
+struct SourceRow {
+  const model::SourceView* view = nullptr;
+  std::string label;  // source="…"
+};
+
+// Rows point at one another: not to be copied.
 struct Herd {
+  Herd() = default;
+  Herd(Herd&&) = default;
+  Herd& operator=(Herd&&) = default;
+
   const model::Snapshot* snapshot = nullptr;
+  std::vector<ProviderRow> providers;
   std::vector<KeyRow> keys;
   std::vector<QuotaRow> quotas;  // of keys, then of limit groups
-  std::vector<ProviderRow> providers;
+  std::vector<PoolRow> pools;
+  std::vector<SourceRow> sources;
 };
 
 // At most models_per_key models of a key keep their own name; the others are summed up as "other".

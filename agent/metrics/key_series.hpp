@@ -1,12 +1,13 @@
 #pragma once
 
-// Families that have one series a key, and the label lists that every key shares.
+// Pieces that the tables of families share: fixed label lists, and rows of one value.
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "metrics/families.hpp"
 #include "metrics/herd.hpp"
 #include "metrics/text_writer.hpp"
 
@@ -16,21 +17,10 @@ inline constexpr std::string_view kUsd = "currency=\"USD\"";
 inline constexpr std::string_view kInput = "direction=\"input\"";
 inline constexpr std::string_view kOutput = "direction=\"output\"";
 
-// One gauge or counter a key, with the labels key and provider only.
-template <class Value>
-void write_each(TextWriter& out, std::string_view family, const Herd& herd, Value value) {
-  out.family(family);
-  for (const KeyRow& row : herd.keys)
-    out.sample(row.labels, {}, value(*row.view));
-}
-
-// The same for a fact that not every key has.
-template <class Value>
-void write_known(TextWriter& out, std::string_view family, const Herd& herd, Value value) {
-  out.family(family);
-  for (const KeyRow& row : herd.keys)
-    if (const std::optional<WallTime>& time = value(*row.view))
-      out.sample(row.labels, {}, timestamp(*time));
+// A fact that not every key has.
+inline void known(TextWriter& out, const KeyRow& row, const std::optional<WallTime>& time) {
+  if (time)
+    out.sample(row.labels, {}, timestamp(*time));
 }
 
 template <class Enum, class Names>

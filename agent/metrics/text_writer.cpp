@@ -15,7 +15,8 @@ namespace {
 // Longer values are cut: a label is a name, not a message.
 constexpr std::size_t kMaxLabelBytes = 256;
 
-constexpr std::size_t kBlockBytes = 256 * 1024;
+// A piece of a scrape and the row that makes it whole.
+constexpr std::size_t kBlockBytes = 272 * 1024;
 // Of any number that put() writes.
 constexpr std::size_t kMaxNumberBytes = 40;
 
@@ -101,7 +102,7 @@ std::string label(std::string_view name, std::string_view value) {
   return out;
 }
 
-TextWriter::TextWriter(const Sink& sink) : sink_(sink), block_(kBlockBytes, '\0') {}
+TextWriter::TextWriter() : block_(kBlockBytes, '\0') {}
 
 void TextWriter::family(std::string_view name) {
   const MetricInfo& info = metric(name);
@@ -145,8 +146,8 @@ void TextWriter::append(std::string_view text, std::size_t series) {
   series_ += series;
 }
 
-void TextWriter::finish() {
-  sink_({block_.data(), used_});
+void TextWriter::take(std::string& piece) {
+  piece.append(block_, 0, used_);
   used_ = 0;
 }
 
@@ -173,10 +174,8 @@ void TextWriter::line(std::string_view suffix, std::string_view labels, std::str
 }
 
 char* TextWriter::room(std::size_t bytes) {
-  if (block_.size() - used_ < bytes) {
-    finish();
-    block_.resize(std::max(block_.size(), bytes));
-  }
+  if (block_.size() - used_ < bytes)
+    block_.resize(std::max(2 * block_.size(), used_ + bytes));
   return block_.data() + used_;
 }
 

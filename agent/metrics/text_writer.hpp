@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,10 +34,7 @@ std::string label(std::string_view name, std::string_view value);
 
 class TextWriter {
  public:
-  // Hands the text to the sink in blocks of about a quarter of a megabyte, the last one in
-  // finish().
-  using Sink = std::function<void(std::string_view)>;
-  explicit TextWriter(const Sink& sink);  // outlives this
+  TextWriter();
 
   // HELP and TYPE; the samples that follow are this family's. Throws std::logic_error for a name
   // that is not in the catalogue.
@@ -55,7 +51,10 @@ class TextWriter {
   void append(std::string_view text, std::size_t series);
 
   [[nodiscard]] std::size_t series() const { return series_; }
-  void finish();
+  // Written and not taken yet.
+  [[nodiscard]] std::size_t size() const { return used_; }
+  // Moves what was written since the last time to the end of `piece`; it ends at the end of a line.
+  void take(std::string& piece);
 
  private:
   template <class Value>
@@ -63,7 +62,6 @@ class TextWriter {
   // Room for so many bytes at the end of what is written.
   char* room(std::size_t bytes);
 
-  const Sink& sink_;
   std::string block_;  // written up to used_
   std::size_t used_ = 0;
   std::string_view family_;

@@ -308,35 +308,44 @@ TEST_CASE("An endpoint is host and port, never a user or a path") {
   CHECK(endpoint_of("").empty());
 }
 
-TEST_CASE("Ten thousand keys", "[.benchmark]") {
+TEST_CASE("A scrape comes in pieces of whole lines that make up the text, of the moment it began") {
+  Fixture fixture;
   Snapshot snapshot = small_snapshot();
-  snapshot.keys.clear();
-  for (int i = 0; i < 10'000; ++i)
-    add(snapshot, full_key("deepseek-prod-" + std::to_string(100'000 + i)));
-  const keyherd::LogCounts log;
-  const keyherd::SystemClock clock;
-  const keyherd::metrics::Exposition exposition({}, log, clock);
-  std::vector<double> milliseconds;
-  std::vector<double> streamed;
+  for (int i = 0; i < 500; ++i)
+    add(snapshot, full_key("key-" + std::to_string(1000 + i)));
+  const std::string whole = fixture.exposition.render(snapshot);
+  auto shared = std::make_shared<const Snapshot>(std::move(snapshot));
+  const std::weak_ptr<const Snapshot> alive = shared;
+  auto scrape = fixture.exposition.scrape(std::move(shared));
   std::string text;
-  for (int i = 0; i < 9; ++i) {
-    const auto start = clock.now().steady;
-    text = exposition.render(snapshot);
-    milliseconds.push_back(
-        std::chrono::duration<double, std::milli>(clock.now().steady - start).count());
-    std::size_t bytes = 0;
-    const auto start_of_stream = clock.now().steady;
-    exposition.render(snapshot, [&](std::string_view piece) { bytes += piece.size(); });
-    streamed.push_back(
-        std::chrono::duration<double, std::milli>(clock.now().steady - start_of_stream).count());
-    CHECK(bytes > 10'000'000);
+  std::size_t pieces = 0;
+  for (bool more = true; more; ++pieces) {
+    std::string piece;
+    more = scrape->next(piece);
+    CHECK(piece.ends_with("\n"));
+    CHECK(piece.size() < 320'000);
+    CHECK((!more || piece.size() > 250'000));
+    text += piece;
   }
-  std::sort(milliseconds.begin(), milliseconds.end());
-  std::sort(streamed.begin(), streamed.end());
-  std::cout << milliseconds[4] << " ms whole, " << streamed[4] << " ms in pieces, "
-            << static_cast<double>(text.size()) / 1e6 << " MB, "
-            << value_of(text, "keyherd_scrape_series") << " series\n";
-  CHECK(text.size() > 10'000'000);
+  CHECK(pieces > 5);
+  CHECK(text.substr(0, text.find("# HELP process_")) ==
+        whole.substr(0, whole.find("# HELP process_")));
+  CHECK_FALSE(alive.expired());
+  scrape.reset();
+  CHECK(alive.expired());
+}
+
+TEST_CASE("Families that are to be dropped are left out, and no other") {
+  Fixture fixture;
+  const keyherd::metrics::Exposition lean(
+      {}, fixture.log, fixture.clock, {5, {"keyherd_probe_failures_total", "keyherd_nonsense"}});
+  const std::string text = lean.render(full_snapshot());
+  CHECK(text.find("keyherd_probe_failures_total") == std::string::npos);
+  std::set<std::string> families;
+  for (const Sample& sample : parse(text))
+    families.insert(family_of(sample.name));
+  CHECK(families.size() ==
+        catalogue().size() - 3);  // nor the two of HTTP requests: there were none
 }
 
 }  // namespace

@@ -16,10 +16,9 @@ using keyherd::metrics::timestamp;
 
 std::string text_of(const std::function<void(TextWriter&)>& write) {
   std::string text;
-  const TextWriter::Sink sink = [&](std::string_view piece) { text += piece; };
-  TextWriter out(sink);
+  TextWriter out;
   write(out);
-  out.finish();
+  out.take(text);
   return text;
 }
 
@@ -93,23 +92,22 @@ TEST_CASE("A histogram has its buckets, the infinite one, sum and count") {
         "keyherd_probe_schedule_delay_seconds_count{a=\"b\"} 5\n");
 }
 
-TEST_CASE("A long text comes in pieces that end at the end of a line") {
-  std::size_t pieces = 0;
-  std::string text;
-  const TextWriter::Sink sink = [&](std::string_view piece) {
-    CHECK(piece.ends_with("\n"));
-    text += piece;
-    ++pieces;
-  };
-  TextWriter out(sink);
+TEST_CASE("What was taken is not written again, however long it was") {
+  TextWriter out;
   out.family("keyherd_scrape_series");
   for (std::int64_t i = 0; i < 50'000; ++i)
     out.sample(label("key", std::to_string(i)), {}, i);
   out.append(std::string(1'000'000, '#') + "\n", 0);
-  out.finish();
-  CHECK(pieces > 5);
+  std::string text = "before\n";
+  const std::size_t size = out.size();
+  out.take(text);
+  CHECK(text.size() == size + 7);
+  CHECK(out.size() == 0);
+  out.sample({}, {}, std::int64_t{7});
+  out.take(text);
   CHECK(text.find("keyherd_scrape_series{key=\"49999\"} 49999\n####") != std::string::npos);
-  CHECK(std::count(text.begin(), text.end(), '\n') == 50'003);
+  CHECK(text.ends_with("#\nkeyherd_scrape_series 7\n"));
+  CHECK(std::count(text.begin(), text.end(), '\n') == 50'005);
 }
 
 TEST_CASE("A family that is not in the catalogue cannot be written") {
