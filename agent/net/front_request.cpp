@@ -105,6 +105,11 @@ bool Front::refuse(Client& client, const Refusal& refusal, bool keep_alive) {
 }
 
 bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
+  if (response.hang_up) {
+    report(client, 0);
+    close(client);
+    return false;
+  }
   const RequestHead& head = client.reader.head();
   const bool sends_body = has_body(response.status) && head.method != "HEAD";
   if (sends_body && unsent_bytes_ + response.body.size() > options_.max_unsent_bytes) {

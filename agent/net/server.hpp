@@ -36,6 +36,8 @@ struct ServerResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  // Closes the connection without an answer: for servers that play broken ones.
+  bool hang_up = false;
 };
 
 // A handler that cannot answer yet returns a Park: the connection waits in the front, without a

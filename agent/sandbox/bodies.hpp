@@ -13,7 +13,7 @@
 
 namespace keyherd::sandbox {
 
-enum class Dialect { openai, deepseek };
+enum class Dialect { openai, deepseek, anthropic, gemini };
 
 struct Reply {
   int status = 200;
@@ -21,9 +21,10 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;
   std::chrono::nanoseconds delay{0};
   bool hangs = false;  // no answer while the client waits
+  bool drops = false;  // the connection is closed without an answer
 };
 
-Reply model_list(const std::vector<std::string>& models);
+Reply model_list(Dialect dialect, const std::vector<std::string>& models);
 // Amounts are strings with two decimals, as DeepSeek has them.
 Reply balance_info(double balance, std::string_view currency);
 
@@ -35,6 +36,8 @@ struct Completion {
   std::int64_t output_tokens = 0;
 };
 Reply completion(Dialect dialect, const Completion& completion);
+// The requests that are left of a limit, in the dialect's headers; nothing where it has none.
+void add_rate_limit(Dialect dialect, std::int64_t limit, std::int64_t remaining, Reply& reply);
 
 Reply invalid_key(Dialect dialect, std::string_view token);
 Reply disabled_key(Dialect dialect);

@@ -49,12 +49,26 @@ std::string_view bearer_token(const net::ServerRequest& request) {
   return trim(value.substr(kBearer.size()));
 }
 
+std::string_view token_of(Dialect dialect, const net::ServerRequest& request) {
+  switch (dialect) {
+    case Dialect::openai:
+    case Dialect::deepseek:
+      return bearer_token(request);
+    case Dialect::anthropic:
+      return trim(request.header("x-api-key"));
+    case Dialect::gemini:
+      return trim(request.header("x-goog-api-key"));
+  }
+  return {};
+}
+
 // Waits in the front, which costs no worker: wire time, so the real clock.
 net::Answer deliver(Reply reply) {
   net::ServerResponse response;
   response.status = reply.status;
   response.body = std::move(reply.body);
   response.headers = std::move(reply.headers);
+  response.hang_up = reply.drops;
   const nanoseconds wait = reply.hangs ? nanoseconds(kHang) : reply.delay;
   if (wait.count() <= 0)
     return response;
@@ -71,13 +85,30 @@ struct Endpoint {
   CallKind kind;
   Dialect dialect;
 };
-constexpr std::array<Endpoint, 5> kEndpoints{{
+constexpr std::array<Endpoint, 8> kEndpoints{{
     {"GET", "/v1/models", CallKind::models, Dialect::openai},
     {"POST", "/v1/chat/completions", CallKind::chat, Dialect::openai},
     {"GET", "/models", CallKind::models, Dialect::deepseek},
     {"GET", "/user/balance", CallKind::balance, Dialect::deepseek},
     {"POST", "/chat/completions", CallKind::chat, Dialect::deepseek},
+    {"POST", "/v1/messages", CallKind::chat, Dialect::anthropic},
+    {"GET", "/v1beta/models", CallKind::models, Dialect::gemini},
+    {"POST", "/v1beta/models/{call}", CallKind::chat, Dialect::gemini},
 }};
+
+// OpenAI and Anthropic list their models under one path: the credential's header tells them apart.
+Dialect dialect_of(const Endpoint& endpoint, const net::ServerRequest& request) {
+  const bool anthropic = endpoint.kind == CallKind::models && !request.header("x-api-key").empty();
+  return anthropic ? Dialect::anthropic : endpoint.dialect;
+}
+
+// "gemini-x:generateContent" → "gemini-x"; other calls have no model to speak of.
+std::string_view model_in_path(const net::ServerRequest& request) {
+  constexpr std::string_view kCall = ":generateContent";
+  if (request.captures.empty() || !request.captures[0].ends_with(kCall))
+    return {};
+  return std::string_view(request.captures[0]).substr(0, request.captures[0].size() - kCall.size());
+}
 
 // A member of a control request, "" when it is not there or no string.
 std::string member(const json& object, const char* name) {
@@ -107,9 +138,11 @@ struct Sandbox::Impl {
     const std::string prefix = face.empty() ? "" : "/" + face;
     for (const Endpoint& endpoint : kEndpoints) {
       const auto handler = [this, face, &endpoint](const net::ServerRequest& request) {
-        return deliver(world->serve({face, endpoint.kind, endpoint.dialect, endpoint.path,
-                                     bearer_token(request), request.body},
-                                    offset()));
+        const Dialect dialect = dialect_of(endpoint, request);
+        return deliver(
+            world->serve({face, endpoint.kind, dialect, endpoint.path, token_of(dialect, request),
+                          request.body, model_in_path(request)},
+                         offset()));
       };
       routes.push_back({std::string(endpoint.method), prefix + std::string(endpoint.path),
                         kMaxBodyBytes, handler});
@@ -156,7 +189,7 @@ struct Sandbox::Impl {
     KH_ASSIGN(const json body, parse_json(request.body));
     const auto mode = outage_from_string(member(body, "mode"));
     if (!mode)
-      return fail(ErrorCode::invalid, "mode is not one of none, 500, 503, 529, 401, hang");
+      return fail(ErrorCode::invalid, "mode is not one of none, 500, 503, 529, 401, hang, drop");
     return world->set_outage(member(body, "face"), *mode);
   }
 };

@@ -5,8 +5,9 @@
 // play money.
 //
 // It plays several providers at once, each a "face" under a path prefix: base_url
-// http://127.0.0.1:PORT/FACE for type deepseek, …/FACE/v1 for type openai_compat. The face "" has
-// no prefix. The control API is under /sandbox/ on the same port (docs/sandbox.md).
+// http://127.0.0.1:PORT/FACE for types deepseek and anthropic, …/FACE/v1 for type openai_compat,
+// …/FACE/v1beta for type gemini. The face "" has no prefix. The control API is under /sandbox/ on
+// the same port (docs/sandbox.md).
 
 #include <chrono>
 #include <cstdint>
@@ -32,8 +33,8 @@ struct LifeEvent {
   double amount = 0;                              // top_up: added to the account's balance
 };
 
-// How a whole face fails.
-enum class Outage { none, error_500, error_503, error_529, unauthorized, hang };
+// How a whole face fails. drop: the connection is closed without an answer.
+enum class Outage { none, error_500, error_503, error_529, unauthorized, hang, drop };
 std::string_view to_string(Outage outage);
 std::optional<Outage> outage_from_string(std::string_view name);
 
@@ -44,11 +45,17 @@ struct OutageWindow {
   std::string path;  // only requests whose path (after the face) contains this; empty: all
 };
 
+// What a client can ask for.
+enum class CallKind { models, balance, chat };
+std::string_view to_string(CallKind kind);
+std::optional<CallKind> call_kind_from_string(std::string_view name);
+
 struct SandboxFace {
   std::string name;  // path prefix without slashes; "" is the root
   std::chrono::nanoseconds latency{0};
   std::chrono::nanoseconds jitter{0};  // latency is uniform in latency ± jitter
   std::vector<OutageWindow> outages;
+  std::vector<CallKind> open{};  // answered whatever key is shown, and without one
 };
 
 struct SandboxKey {
@@ -66,7 +73,8 @@ struct SandboxOptions {
   std::string address = "127.0.0.1";
   int port = 0;  // 0: any free port
   std::uint64_t seed = 1;
-  std::vector<std::string> models{"deepseek-flash", "deepseek-v4-pro", "gpt-4.1-nano"};
+  std::vector<std::string> models{"deepseek-flash", "deepseek-v4-pro", "gpt-4.1-nano",
+                                  "claude-haiku-4-5", "gemini-2.5-flash-lite"};
   std::vector<SandboxFace> faces;  // none: the root face
   std::vector<SandboxKey> keys;
 };

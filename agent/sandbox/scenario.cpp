@@ -160,6 +160,14 @@ Result<OutageWindow> read_outage(const json& value, const std::string& where) {
   return window;
 }
 
+Result<CallKind> read_call_kind(const json& value, const std::string& where) {
+  const auto kind =
+      value.is_string() ? call_kind_from_string(value.get_ref<const std::string&>()) : std::nullopt;
+  if (!kind)
+    return fail(ErrorCode::invalid, where + ": expected \"models\", \"balance\" or \"chat\"");
+  return *kind;
+}
+
 Result<SandboxFace> read_face(const json& value, const std::string& where) {
   SandboxFace face;
   Members members(value, where);
@@ -168,6 +176,7 @@ Result<SandboxFace> read_face(const json& value, const std::string& where) {
   members.duration("latency", face.latency);
   members.duration("jitter", face.jitter);
   members.list("outages", read_outage, face.outages);
+  members.list("open", read_call_kind, face.open);
   KH_TRY(members.finish());
   return face;
 }

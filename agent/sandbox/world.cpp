@@ -20,12 +20,57 @@ struct OutageName {
   Outage outage;
   std::string_view name;
 };
-constexpr std::array<OutageName, 6> kOutages{{{Outage::none, "none"},
+constexpr std::array<OutageName, 7> kOutages{{{Outage::none, "none"},
                                               {Outage::error_500, "500"},
                                               {Outage::error_503, "503"},
                                               {Outage::error_529, "529"},
                                               {Outage::unauthorized, "401"},
-                                              {Outage::hang, "hang"}}};
+                                              {Outage::hang, "hang"},
+                                              {Outage::drop, "drop"}}};
+
+// Of each key's requests; shown in headers, not enforced.
+constexpr std::int64_t kShownLimit = 1000;
+
+constexpr std::array<CallKind, 3> kCallKinds{CallKind::models, CallKind::balance, CallKind::chat};
+
+// What a chat request asks for, in whatever dialect; nothing when it is malformed.
+struct ChatRequest {
+  std::string model;
+  std::int64_t most_output = INT64_MAX;
+};
+
+bool has_list(const json& request, const char* name) {
+  return request.contains(name) && request[name].is_array();
+}
+
+void limit_output(const json& request, const char* name, ChatRequest& into) {
+  if (request.contains(name) && request[name].is_number_unsigned())
+    into.most_output = static_cast<std::int64_t>(
+        std::min(request[name].get<std::uint64_t>(), static_cast<std::uint64_t>(INT64_MAX)));
+}
+
+std::optional<ChatRequest> read_chat(const Call& call) {
+  const auto body = parse_json(call.body);
+  if (!body || !body->is_object())
+    return std::nullopt;
+  ChatRequest request;
+  if (call.dialect == Dialect::gemini) {
+    if (!has_list(*body, "contents"))
+      return std::nullopt;
+    request.model = call.model;
+    if (body->contains("generationConfig") && (*body)["generationConfig"].is_object())
+      limit_output((*body)["generationConfig"], "maxOutputTokens", request);
+    return request;
+  }
+  const bool limited = call.dialect != Dialect::anthropic || body->contains("max_tokens");
+  if (!limited || !has_list(*body, "messages") || !body->contains("model") ||
+      !(*body)["model"].is_string())
+    return std::nullopt;
+  request.model = (*body)["model"].get<std::string>();
+  limit_output(*body, "max_tokens", request);
+  limit_output(*body, "max_completion_tokens", request);
+  return request;
+}
 
 World::Offset later(World::Offset at, std::optional<World::Offset> lasts) {
   return lasts && *lasts < kForever - at ? at + *lasts : kForever;
@@ -58,6 +103,13 @@ std::string_view to_string(CallKind kind) {
       return "chat";
   }
   return "";
+}
+
+std::optional<CallKind> call_kind_from_string(std::string_view name) {
+  for (const CallKind kind : kCallKinds)
+    if (to_string(kind) == name)
+      return kind;
+  return std::nullopt;
 }
 
 World::World(SandboxOptions options) : models_(std::move(options.models)), random_(options.seed) {}
@@ -236,6 +288,10 @@ Reply World::serve(const Call& call, Offset now) {
 }
 
 Reply World::answer(const Call& call, KeyLife* life, Offset now) {
+  const auto& open = faces_.find(call.face)->second.face.open;
+  const bool good = life != nullptr && life->standing == Standing::good;
+  if (!good && std::find(open.begin(), open.end(), call.kind) != open.end())
+    return good_answer(call, nullptr);
   if (life == nullptr || life->standing == Standing::revoked)
     return invalid_key(call.dialect, call.token);
   if (life->standing == Standing::disabled)
@@ -243,41 +299,45 @@ Reply World::answer(const Call& call, KeyLife* life, Offset now) {
   if (life->throttled_until > now)
     return throttled(call.dialect, life->throttled_until == kForever ? Offset(kOpenEndedRetry)
                                                                      : life->throttled_until - now);
+  return good_answer(call, life);
+}
+
+Reply World::good_answer(const Call& call, KeyLife* life) {
   switch (call.kind) {
     case CallKind::models:
-      return model_list(models_);
+      return model_list(call.dialect, models_);
     case CallKind::balance:
-      return balance_info(life->account->balance, life->account->currency);
+      return life != nullptr ? balance_info(life->account->balance, life->account->currency)
+                             : balance_info(1, "USD");
     case CallKind::chat:
-      return chat(call, *life);
+      return chat(call, life);
   }
   return {};
 }
 
-Reply World::chat(const Call& call, KeyLife& life) {
-  const auto request = parse_json(call.body);
-  if (!request || !request->is_object() || !request->contains("messages") ||
-      !(*request)["messages"].is_array() || !request->contains("model") ||
-      !(*request)["model"].is_string())
-    return malformed(call.dialect, "the request needs model and messages");
-  const std::string model = (*request)["model"].get<std::string>();
-  if (std::find(models_.begin(), models_.end(), model) == models_.end())
-    return unknown_model(call.dialect, model);
-  if (life.account->balance <= 0)
+Reply World::chat(const Call& call, KeyLife* life) {
+  const auto request = read_chat(call);
+  if (!request)
+    return malformed(call.dialect, "the request lacks what this endpoint requires");
+  if (std::find(models_.begin(), models_.end(), request->model) == models_.end())
+    return unknown_model(call.dialect, request->model);
+  if (life != nullptr && life->account->balance <= 0)
     return no_balance(call.dialect);
-  life.account->balance = std::max(0.0, life.account->balance - life.key.price_per_request);
+  if (life != nullptr)
+    life->account->balance = std::max(0.0, life->account->balance - life->key.price_per_request);
 
   Completion done;
   done.number = ++completions_;
-  done.model = model;
+  done.model = request->model;
   done.input_tokens = 8 + static_cast<std::int64_t>(call.body.size() / 4);
   done.cached_tokens = random_.unit() < 0.5 ? done.input_tokens / 2 : 0;
-  done.output_tokens = 20 + static_cast<std::int64_t>(100 * random_.unit());
-  for (const char* limit : {"max_tokens", "max_completion_tokens"})
-    if (request->contains(limit) && (*request)[limit].is_number_unsigned())
-      done.output_tokens = static_cast<std::int64_t>(std::min(
-          (*request)[limit].get<std::uint64_t>(), static_cast<std::uint64_t>(done.output_tokens)));
-  return completion(call.dialect, done);
+  done.output_tokens =
+      std::min(request->most_output, 20 + static_cast<std::int64_t>(100 * random_.unit()));
+  Reply reply = completion(call.dialect, done);
+  if (life != nullptr)
+    add_rate_limit(call.dialect, kShownLimit, kShownLimit - life->requests["chat"] % kShownLimit,
+                   reply);
+  return reply;
 }
 
 SandboxCounts World::counts() const {

@@ -22,9 +22,6 @@
 
 namespace keyherd::sandbox {
 
-enum class CallKind { models, balance, chat };
-std::string_view to_string(CallKind kind);
-
 struct Call {
   std::string_view face;
   CallKind kind = CallKind::models;
@@ -32,6 +29,7 @@ struct Call {
   std::string_view path;   // after the face
   std::string_view token;  // as the client sent it, without "Bearer "
   std::string_view body;
+  std::string_view model{};  // where the path names it
 };
 
 class World {
@@ -80,7 +78,9 @@ class World {
   KeyLife* find_by_id(std::string_view id) KH_REQUIRES(mutex_);
   static Outage outage_of(const FaceLife& face, std::string_view path, Offset now);
   Reply answer(const Call& call, KeyLife* life, Offset now) KH_REQUIRES(mutex_);
-  Reply chat(const Call& call, KeyLife& life) KH_REQUIRES(mutex_);
+  Reply good_answer(const Call& call, KeyLife* life) KH_REQUIRES(mutex_);
+  // `life`: who pays; nobody at an open endpoint.
+  Reply chat(const Call& call, KeyLife* life) KH_REQUIRES(mutex_);
 
   const std::vector<std::string> models_;
   mutable Mutex mutex_;

@@ -21,7 +21,7 @@ struct SandboxBench {
 
   explicit SandboxBench(std::chrono::nanoseconds latency = 0ms) {
     sandbox::SandboxOptions options;
-    options.faces = {{"alpha", latency, 0ms, {}}, {"beta", 0ms, 0ms, {}}};
+    options.faces = {{"alpha", latency, 0ms, {}, {}}, {"beta", 0ms, 0ms, {}, {}}};
     sandbox::SandboxKey key;
     key.id = "a-1";
     key.face = "alpha";
@@ -65,6 +65,53 @@ TEST_CASE("a face serves the shapes of OpenAI and DeepSeek", "[sandbox]") {
   CHECK(bench.status("GET", "/gamma/models") == 404);
   CHECK(bench.box->base_url("alpha") ==
         "http://127.0.0.1:" + std::to_string(bench.box->port()) + "/alpha");
+}
+
+TEST_CASE("a face serves the shapes of Anthropic and Gemini, each with its own header",
+          "[sandbox]") {
+  SandboxBench bench;
+  const auto send = [&](const std::string& method, const std::string& path, const char* header,
+                        const std::string& body) {
+    const Secret secret("sk-play-alpha");
+    net::HttpRequest request;
+    request.method = method;
+    request.url = bench.box->base_url("alpha") + path;
+    request.body = body;
+    request.secret = &secret;
+    request.secret_header = header;
+    request.secret_prefix = "";
+    const auto response = bench.transport->send(request, {});
+    REQUIRE(response);
+    return *response;
+  };
+  const auto models = send("GET", "/v1/models?limit=1", "x-api-key", "");
+  CHECK(json::parse(models.body)["data"][0]["type"] == "model");
+  const auto message =
+      send("POST", "/v1/messages", "x-api-key",
+           R"({"model":"claude-haiku-4-5","max_tokens":1,"messages":[{"role":"user"}]})");
+  CHECK(json::parse(message.body)["type"] == "message");
+  CHECK(message.header("anthropic-ratelimit-requests-limit") == "1000");
+  const auto listed = send("GET", "/v1beta/models?pageSize=1", "x-goog-api-key", "");
+  CHECK(json::parse(listed.body)["models"].size() == 5);
+  const auto content = send("POST", "/v1beta/models/gemini-2.5-flash-lite:generateContent",
+                            "x-goog-api-key", R"({"contents":[{"role":"user"}]})");
+  CHECK(json::parse(content.body)["candidates"].size() == 1);
+  CHECK(send("POST", "/v1beta/models/gemini-2.5-flash-lite:countTokens", "x-goog-api-key",
+             R"({"contents":[]})")
+            .status == 404);
+  // The Bearer header is not looked at there.
+  CHECK(bench.status("GET", "/alpha/v1beta/models") == 400);
+}
+
+TEST_CASE("a dropping face closes the connection without an answer", "[sandbox]") {
+  SandboxBench bench;
+  REQUIRE(bench.box->set_outage("alpha", sandbox::Outage::drop));
+  const auto dropped = bench.send("GET", "/alpha/models");
+  REQUIRE_FALSE(dropped);
+  CHECK(dropped.error().code == ErrorCode::unavailable);
+  CHECK(bench.status("GET", "/beta/models") == 401);
+  REQUIRE(bench.box->set_outage("alpha", sandbox::Outage::none));
+  CHECK(bench.status("GET", "/alpha/models") == 200);
 }
 
 TEST_CASE("scripted lives follow the clock that the sandbox was given", "[sandbox]") {

@@ -17,7 +17,8 @@ TEST_CASE("a scenario names faces, keys and their lives", "[sandbox]") {
   const auto parsed = sandbox::parse_scenario(R"({
     "port": 9000, "seed": 3, "models": ["m"],
     "faces": [{"name": "alpha", "latency": "40ms", "jitter": "10ms",
-               "outages": [{"at": "1m", "for": "10s", "mode": "hang", "path": "/chat"}]}],
+               "outages": [{"at": "1m", "for": "10s", "mode": "hang", "path": "/chat"}],
+               "open": ["models", "chat"]}],
     "keys": [{"id": "k", "face": "alpha", "secret": "s", "account": "a", "balance": 2.5,
               "currency": "CNY", "price_per_request": 0.5,
               "life": [{"at": "12s", "event": "throttle", "for": "5s"},
@@ -30,6 +31,7 @@ TEST_CASE("a scenario names faces, keys and their lives", "[sandbox]") {
   CHECK(parsed->faces[0].latency == 40ms);
   CHECK(parsed->faces[0].outages.at(0).mode == sandbox::Outage::hang);
   CHECK(parsed->faces[0].outages.at(0).path == "/chat");
+  CHECK(parsed->faces[0].open == std::vector{sandbox::CallKind::models, sandbox::CallKind::chat});
   REQUIRE(parsed->keys.size() == 1);
   CHECK(parsed->keys[0].currency == "CNY");
   CHECK(parsed->keys[0].life.at(0).lasts == 5s);
@@ -51,6 +53,8 @@ TEST_CASE("a scenario's mistakes are named with their place", "[sandbox]") {
         "reading the scenario: keys[0].life[0].event: \"die\" is not known");
   CHECK(problem(R"({"faces": [{"name": "a", "latency": 5}]})") ==
         "reading the scenario: faces[0].latency: expected a duration such as \"1m30s\"");
+  CHECK(problem(R"({"faces": [{"name": "a", "open": ["doors"]}]})") ==
+        "reading the scenario: faces[0].open[0]: expected \"models\", \"balance\" or \"chat\"");
   CHECK(problem("[]") == "reading the scenario: : expected an object");
 }
 

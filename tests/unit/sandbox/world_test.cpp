@@ -78,6 +78,50 @@ TEST_CASE("an unknown secret is refused in the words of each provider", "[sandbo
   CHECK(bench.world->counts().unknown_keys == 2);
 }
 
+TEST_CASE("each dialect refuses, throttles and answers as its provider documents it", "[sandbox]") {
+  WorldBench bench({key("k")});
+  struct Expected {
+    Dialect dialect;
+    int invalid, throttled, no_balance, unknown_model, malformed;
+  };
+  const std::vector<Expected> table{{Dialect::openai, 401, 429, 429, 404, 400},
+                                    {Dialect::deepseek, 401, 429, 402, 400, 422},
+                                    {Dialect::anthropic, 401, 429, 400, 404, 400},
+                                    {Dialect::gemini, 400, 429, 402, 404, 400}};
+  const auto chat = [&](Dialect dialect, std::string_view model, std::string_view token,
+                        bool well_formed = true) {
+    const json body = dialect == Dialect::gemini
+                          ? json{{"contents", json::array()}}
+                          : json{{"model", model}, {"max_tokens", 1}, {"messages", json::array()}};
+    return bench.world
+        ->serve({"alpha", CallKind::chat, dialect, "/x", token, well_formed ? body.dump() : "{}",
+                 model},
+                0s)
+        .status;
+  };
+  for (const Expected& row : table) {
+    INFO(static_cast<int>(row.dialect));
+    REQUIRE(bench.world->set_key_state("k", "ok", {}, 0s));
+    CHECK(chat(row.dialect, "m", "secret-k") == 200);
+    CHECK(chat(row.dialect, "m", "wrong") == row.invalid);
+    CHECK(chat(row.dialect, "other", "secret-k") == row.unknown_model);
+    CHECK(chat(row.dialect, "m", "secret-k", false) == row.malformed);
+    REQUIRE(bench.world->set_key_state("k", "throttled", 30s, 0s));
+    CHECK(chat(row.dialect, "m", "secret-k") == row.throttled);
+    REQUIRE(bench.world->set_key_state("k", "no_balance", {}, 0s));
+    CHECK(chat(row.dialect, "m", "secret-k") == row.no_balance);
+  }
+}
+
+TEST_CASE("an open endpoint answers whatever key it is shown", "[sandbox]") {
+  WorldBench bench({key("k")}, {"alpha", {}, {}, {}, {CallKind::models}});
+  CHECK(bench.status(CallKind::models, 0s, "wrong") == 200);
+  CHECK(bench.status(CallKind::chat, 0s, "wrong") == 401);
+  REQUIRE(bench.world->set_key_state("k", "revoked", {}, 0s));
+  CHECK(bench.status(CallKind::models, 0s) == 200);
+  CHECK(bench.status(CallKind::chat, 0s) == 401);
+}
+
 TEST_CASE("a key is revoked and restored when its life says so", "[sandbox]") {
   WorldBench bench(
       {key("k", {{12s, LifeEventKind::revoke, {}, 0}, {20s, LifeEventKind::restore, {}, 0}})});
