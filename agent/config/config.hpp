@@ -34,6 +34,11 @@ struct AgentSettings {
   LogFormat log_format = LogFormat::text;
   std::string log_level = "info";  // debug info warning error
   std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);
+  std::string timezone = "UTC";  // of days, where no other zone is asked for
+  // Quarters of an hour younger than the first and hours younger than the second are kept as such;
+  // then days, up to keep_usage.
+  std::chrono::nanoseconds keep_quarter_hours = std::chrono::hours(24 * 35);
+  std::chrono::nanoseconds keep_hours = std::chrono::hours(24 * 100);
   std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
   int probe_workers = 8;

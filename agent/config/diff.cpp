@@ -41,6 +41,9 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.enter("agent");
   changes.compare("key_files", a.key_files == b.key_files);
   changes.compare("keep_evidence", a.keep_evidence == b.keep_evidence);
+  changes.compare("timezone", a.timezone == b.timezone);
+  changes.compare("keep_quarter_hours", a.keep_quarter_hours == b.keep_quarter_hours);
+  changes.compare("keep_hours", a.keep_hours == b.keep_hours);
   changes.compare("keep_usage", a.keep_usage == b.keep_usage);
   changes.compare("listen", std::tie(a.listen_address, a.listen_port) ==
                                 std::tie(b.listen_address, b.listen_port));

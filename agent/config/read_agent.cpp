@@ -28,6 +28,10 @@ void read_agent(const TableReader& reader, Spec& spec) {
     agent.log_format = LogFormat::json;
   agent.log_level = reader.choice("log_level").value_or(agent.log_level);
   agent.shutdown_timeout = reader.duration("shutdown_timeout").value_or(agent.shutdown_timeout);
+  agent.timezone = reader.timezone("timezone").value_or(agent.timezone);
+  agent.keep_quarter_hours =
+      reader.duration("keep_quarter_hours").value_or(agent.keep_quarter_hours);
+  agent.keep_hours = reader.duration("keep_hours").value_or(agent.keep_hours);
   agent.keep_usage = reader.duration("keep_usage").value_or(agent.keep_usage);
   agent.keep_evidence = reader.duration("keep_evidence").value_or(agent.keep_evidence);
   agent.probe_workers =

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/time_text.hpp"
+#include "engine/retention.hpp"
 
 namespace keyherd::engine {
 
@@ -12,7 +13,9 @@ namespace {
 
 // The loop looks at the wall clock at least this often: calendars follow it, steady time does not.
 constexpr std::chrono::seconds kLongestSleep{5};
-constexpr std::chrono::hours kPruneEvery{1};
+constexpr std::chrono::hours kTendEvery{1};
+constexpr std::chrono::minutes kTendFirst{1};  // not in the rush of a start
+constexpr std::chrono::seconds kTendMore{1};   // commits go in between
 constexpr std::chrono::seconds kClockStep{2};
 constexpr std::chrono::seconds kHeartbeat{30};
 constexpr std::chrono::hours kMinutesKept{24 * 32};
@@ -43,6 +46,7 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   setup_ = std::move(setup);
   options_.published.set(setup_);
   agent_.started_at = now.wall;
+  tend_history_at_ = now.steady + kTendFirst;
   agent_.config_loaded_at = now.wall;
   agent_.secret_load_failures = setup_->secret_load_failures;
   KH_TRY(accounting_.configure(*setup_, now));
@@ -151,6 +155,13 @@ void Engine::on(HistoryLoaded event, Instant) {
   accounting_.seed(std::move(event.usage), std::move(event.minutes));
 }
 
+void Engine::on(HistoryTended event, Instant now) {
+  if (!event.more)
+    options_.log.warn("old history stays as it is for now: {}", event.more.error().message);
+  if (event.more && *event.more)
+    tend_history_at_ = now.steady + kTendMore;
+}
+
 void Engine::on(Call event, Instant now) {
   event.run(*this, now);
   options_.effects.notify_readers();
@@ -182,7 +193,7 @@ SteadyTime Engine::step(Instant now) {
   commit_if_due(now);
   // An in-thread store has committed by now; its consequences belong to this step.
   settle_touched(now);
-  prune_if_due(now);
+  tend_history_if_due(now);
   publish_if_due(now);
   return next_deadline(now);
 }
@@ -236,21 +247,14 @@ void Engine::commit_if_due(Instant now) {
       });
 }
 
-void Engine::prune_if_due(Instant now) {
-  if (pruned_at_ && now.steady - *pruned_at_ < kPruneEvery)
+void Engine::tend_history_if_due(Instant now) {
+  if (now.steady < tend_history_at_)
     return;
-  if (!pruned_at_) {  // not in the rush of a start
-    pruned_at_ = now.steady;
-    return;
-  }
-  pruned_at_ = now.steady;
-  const auto& agent = setup_->config.agent;
-  options_.effects.with_store([usage = now.wall - agent.keep_usage,
-                               minutes = now.wall - kMinutesKept,
-                               evidence = now.wall - agent.keep_evidence](store::Store& store) {
-    // A failure shows in the next commit as well, which reports it.
-    static_cast<void>(store.prune(usage, minutes, evidence));
-  });
+  tend_history_at_ = now.steady + kTendEvery;
+  options_.effects.with_store(
+      [settings = setup_->config.agent, now, post = options_.post](store::Store& store) {
+        post(HistoryTended{tend_history(store, settings, kMinutesKept, now.wall)});
+      });
 }
 
 void Engine::notice_clock(Instant now) {
@@ -278,6 +282,7 @@ SteadyTime Engine::next_deadline(Instant now) const {
   sooner(probing_.next_due());
   sooner(pools_.next_due(now));
   sooner(pipeline_.retry_at());
+  sooner(tend_history_at_);
   if (!pipeline_.in_flight() && pipeline_.starts_fresh() &&
       (pipeline_.has_work() || accounting_.has_work(now)))
     sooner(now.steady);

@@ -43,12 +43,15 @@ struct HistoryLoaded {
   std::vector<model::UsageRow> usage;
   std::vector<model::MinuteRow> minutes;
 };
+struct HistoryTended {
+  Result<bool> more;  // whether a part of the work is left
+};
 // A command of the API, run on the loop.
 struct Call {
   std::function<void(Engine&, Instant)> run;
 };
-using Event =
-    std::variant<ProbeFinished, TallyArrived, Committed, StepFinished, HistoryLoaded, Call>;
+using Event = std::variant<ProbeFinished, TallyArrived, Committed, StepFinished, HistoryLoaded,
+                           HistoryTended, Call>;
 
 struct EngineOptions {
   Effects& effects;
@@ -90,13 +93,14 @@ class Engine {
   void on(Committed event, Instant now);
   void on(StepFinished event, Instant now);
   void on(HistoryLoaded event, Instant now);
+  void on(HistoryTended event, Instant now);
   void on(Call event, Instant now);
 
   PoolParts pool_parts();
   void ask_for_history(Instant now);
   void settle_touched(Instant now);
   void commit_if_due(Instant now);
-  void prune_if_due(Instant now);
+  void tend_history_if_due(Instant now);
   void notice_clock(Instant now);
   void tell_pools(const std::string& key);
   void publish_if_due(Instant now);
@@ -127,7 +131,7 @@ class Engine {
   std::uint64_t version_ = 0;
   std::optional<SteadyTime> published_at_;
   std::optional<Instant> last_step_;
-  std::optional<SteadyTime> pruned_at_;
+  SteadyTime tend_history_at_;
 };
 
 }  // namespace keyherd::engine

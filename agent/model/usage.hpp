@@ -49,6 +49,7 @@ struct UsageRow {
   std::string model;  // bounded by the tailer: "other" beyond the cap
   std::int64_t bucket = 0;
   UsageCounts counts;
+  std::int32_t width = 1;  // in buckets, from `bucket` on: more than one once it was rolled up
 };
 
 // The same per minute and without a model, only for keys that have a quota on a window that needs

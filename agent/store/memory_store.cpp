@@ -69,7 +69,7 @@ class MemoryStore final : public Store {
  public:
   Result<State> load() override;
   Status commit(const Batch& batch) override;
-  Result<std::vector<model::UsageRow>> usage(const UsageQuery& query) override;
+  Status each_usage(const UsageQuery& query, const UsageVisitor& visit) override;
   Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) override;
   Result<std::vector<model::Evidence>> evidence(const std::string& key,
                                                 std::size_t limit) override {
@@ -81,15 +81,22 @@ class MemoryStore final : public Store {
   }
   Result<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                  std::size_t limit) override;
+  Result<bool> roll_up(const RollUp& plan) override;
   Status prune(WallTime usage_before, WallTime minutes_before, WallTime evidence_before) override;
 
  private:
+  // By key, model, bucket and width.
+  using UsageMap = std::map<std::tuple<std::string, std::string, std::int64_t, std::int32_t>,
+                            model::UsageCounts>;
+
   void add_usage(const Batch& batch);
   void replace_rows(const Batch& batch);
   [[nodiscard]] std::vector<model::Rotation> newest_rotations() const;
 
   State state_;  // all but cursors, windows, histories, rotations and fires, which are below
-  std::map<std::tuple<std::string, std::string, std::int64_t>, model::UsageCounts> usage_;
+  UsageMap quarters_;
+  UsageMap hours_;
+  UsageMap days_;
   std::map<std::pair<std::string, std::int64_t>, model::UsageCounts> minutes_;
   std::map<std::pair<std::string, std::int64_t>, model::FileCursor> cursors_;
   std::map<std::pair<std::string, std::string>, model::QuotaWindow> quota_windows_;
@@ -137,7 +144,7 @@ Status MemoryStore::commit(const Batch& batch) {
 
 void MemoryStore::add_usage(const Batch& batch) {
   for (const auto& row : batch.usage) {
-    usage_[{row.key, row.model, row.bucket}].add(row.counts);
+    quarters_[{row.key, row.model, row.bucket, 1}].add(row.counts);
     state_.usage_totals[row.key][row.model].add(row.counts);
   }
   for (const auto& row : batch.minutes)
@@ -190,16 +197,40 @@ bool wants(const UsageQuery& query, const std::string& key) {
          std::find(query.keys.begin(), query.keys.end(), key) != query.keys.end();
 }
 
-Result<std::vector<model::UsageRow>> MemoryStore::usage(const UsageQuery& query) {
-  std::vector<model::UsageRow> rows;
-  for (const auto& [id, counts] : usage_) {
-    const auto& [key, model, bucket] = id;
+Status MemoryStore::each_usage(const UsageQuery& query, const UsageVisitor& visit) {
+  UsageMap all = days_;  // a span may be among the hours and among the days, after a change of zone
+  for (const UsageMap* more : {&hours_, &quarters_}) {
+    for (const auto& [id, counts] : *more)
+      all[id].add(counts);
+  }
+  for (const auto& [id, counts] : all) {
+    const auto& [key, model, bucket, width] = id;
     const bool late = query.from && bucket < model::bucket_of(*query.from);
     const bool early = query.to && model::bucket_start(bucket) >= *query.to;
     if (!late && !early && wants(query, key))
-      rows.push_back(model::UsageRow{key, model, bucket, counts});
+      KH_TRY(visit(model::UsageRow{key, model, bucket, counts, width}));
   }
-  return rows;
+  return {};
+}
+
+Result<bool> MemoryStore::roll_up(const RollUp& plan) {
+  UsageMap& from = plan.into == RollUpInto::hours ? quarters_ : hours_;
+  UsageMap& into = plan.into == RollUpInto::hours ? hours_ : days_;
+  const std::int64_t end = model::bucket_of(plan.before);
+  std::size_t moved = 0;
+  for (auto row = from.begin(); row != from.end();) {
+    const auto& [key, model, bucket, width] = row->first;
+    if (bucket >= end) {
+      ++row;
+      continue;
+    }
+    if (moved++ >= std::max<std::size_t>(plan.max_rows, 1))
+      return true;
+    const BucketSpan span = plan.span_of(bucket);
+    into[{key, model, span.first, span.width}].add(row->second);
+    row = from.erase(row);
+  }
+  return false;
 }
 
 Result<std::vector<model::MinuteRow>> MemoryStore::minutes(const UsageQuery& query) {
@@ -225,9 +256,11 @@ Result<std::vector<model::Rotation>> MemoryStore::rotations(const std::string& p
 
 Status MemoryStore::prune(WallTime usage_before, WallTime minutes_before,
                           WallTime evidence_before) {
-  std::erase_if(usage_, [&](const auto& row) {
-    return std::get<2>(row.first) < model::bucket_of(usage_before);
-  });
+  for (UsageMap* usage : {&quarters_, &hours_, &days_}) {
+    std::erase_if(*usage, [&](const auto& row) {
+      return std::get<2>(row.first) + std::get<3>(row.first) <= model::bucket_of(usage_before);
+    });
+  }
   std::erase_if(minutes_, [&](const auto& row) {
     return row.first.second < model::minute_of(minutes_before);
   });

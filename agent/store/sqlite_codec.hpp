@@ -47,4 +47,32 @@ std::string add_counts_sql(std::string_view table, const std::vector<std::string
 // "requests, failed, …"
 const std::string& count_columns();
 
+// The two forms of an upsert that adds counts: the plain one, and the saturating one for the row in
+// a billion that the plain one refuses.
+class CountsUpsert {
+ public:
+  CountsUpsert(std::string_view table, const std::vector<std::string_view>& identity)
+      : plain_(add_counts_sql(table, identity, false)),
+        saturating_(add_counts_sql(table, identity, true)) {}
+
+  template <class... Identity>
+  Status add(Connection& connection, const model::UsageCounts& c, Identity... identity) const {
+    const auto bind = [&](Statement& statement) -> Statement& {
+      return statement.bind(identity..., c.requests, c.failed, c.input, c.cached_input,
+                            c.cache_write, c.output, c.reasoning, c.cost, c.unpriced, c.latency_ms,
+                            c.latency_count);
+    };
+    KH_ASSIGN(Statement * plain, connection.prepared(plain_));
+    KH_ASSIGN(const bool done, bind(*plain).run_unless_overflow());
+    if (done)
+      return {};
+    KH_ASSIGN(Statement * saturating, connection.prepared(saturating_));
+    return bind(*saturating).run();
+  }
+
+ private:
+  const std::string plain_;
+  const std::string saturating_;
+};
+
 }  // namespace keyherd::store

@@ -1,5 +1,7 @@
 #include "store/sqlite_history.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -166,26 +168,44 @@ Result<std::vector<Value>> collect(Statement& rows, Make make) {
 
 }  // namespace
 
-Result<std::vector<model::UsageRow>> read_usage(Connection& connection, const Names& names,
-                                                const UsageQuery& query) {
-  static const std::string kSql = "SELECT bucket, " + count_columns() +
-                                  " FROM usage WHERE series = ? AND bucket >= ? AND bucket < ? "
-                                  "ORDER BY bucket";
+Status read_usage(Connection& connection, const Names& names, const UsageQuery& query,
+                  const UsageVisitor& visit) {
+  // A span may be among the hours and among the days, after a change of zone: one row to outside.
+  static const std::string kSql = fmt::format(
+      "SELECT bucket, 1 AS width, {0} FROM usage"
+      " WHERE series = ?1 AND bucket >= ?2 AND bucket < ?3 "
+      "UNION ALL SELECT bucket, width, {0} FROM usage_hour"
+      " WHERE series = ?1 AND bucket >= ?2 AND bucket < ?3 "
+      "UNION ALL SELECT bucket, width, {0} FROM usage_day"
+      " WHERE series = ?1 AND bucket >= ?2 AND bucket < ?3 ORDER BY 1, 2",
+      count_columns());
   const Range range = range_of(query, model::bucket_of);
   KH_ASSIGN(const std::vector<NamedSeries> wanted, wanted_series(names, query));
   KH_ASSIGN(Statement * rows, connection.prepared(kSql));
-  std::vector<model::UsageRow> usage;
   for (const NamedSeries& series : wanted) {
     rows->bind(series.id, range.first, range.last);
+    model::UsageRow row{series.key, series.model, 0, {}, 0};  // width 0: none yet
     for (;;) {
-      KH_ASSIGN(const bool row, rows->next());
-      if (!row)
+      KH_ASSIGN(const bool more, rows->next());
+      const bool same = more && row.width == rows->integer(1) && row.bucket == rows->integer(0);
+      if (same) {
+        row.counts.add(read_counts(*rows, 2));
+        continue;
+      }
+      if (row.width != 0) {
+        if (Status told = visit(row); !told) {
+          rows->reset();
+          return told;
+        }
+      }
+      if (!more)
         break;
-      usage.push_back(
-          model::UsageRow{series.key, series.model, rows->integer(0), read_counts(*rows, 1)});
+      row.bucket = rows->integer(0);
+      row.width = static_cast<std::int32_t>(rows->integer(1));
+      row.counts = read_counts(*rows, 2);
     }
   }
-  return usage;
+  return {};
 }
 
 Result<std::vector<model::MinuteRow>> read_minutes(Connection& connection, const Names& names,

@@ -11,8 +11,8 @@
 
 namespace keyherd::store {
 
-Result<std::vector<model::UsageRow>> read_usage(Connection& connection, const Names& names,
-                                                const UsageQuery& query);
+Status read_usage(Connection& connection, const Names& names, const UsageQuery& query,
+                  const UsageVisitor& visit);
 Result<std::vector<model::MinuteRow>> read_minutes(Connection& connection, const Names& names,
                                                    const UsageQuery& query);
 Result<std::vector<model::Evidence>> read_evidence(Connection& connection, const Names& names,

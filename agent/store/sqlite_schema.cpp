@@ -200,8 +200,47 @@ CREATE TABLE setting (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Usage that grew old, in wider rows.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE usage_hour (
+  series INTEGER NOT NULL,
+  bucket INTEGER NOT NULL,
+  width INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  latency_ms INTEGER NOT NULL,
+  latency_count INTEGER NOT NULL,
+  PRIMARY KEY (series, bucket, width)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_day (
+  series INTEGER NOT NULL,
+  bucket INTEGER NOT NULL,
+  width INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cached_input INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  latency_ms INTEGER NOT NULL,
+  latency_count INTEGER NOT NULL,
+  PRIMARY KEY (series, bucket, width)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.
-constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1};
+constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2};
 
 Status migrate(Connection& connection, std::int64_t from) {
   for (auto version = static_cast<std::size_t>(from); version < kMigrations.size(); ++version) {

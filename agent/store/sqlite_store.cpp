@@ -13,6 +13,7 @@
 #include "store/sqlite_history.hpp"
 #include "store/sqlite_names.hpp"
 #include "store/sqlite_reader.hpp"
+#include "store/sqlite_retention.hpp"
 #include "store/sqlite_schema.hpp"
 #include "store/sqlite_writer.hpp"
 
@@ -42,9 +43,12 @@ class SqliteStore final : public Store {
     return writing([&] { return write_batch(*connection_, names_, batch); });
   }
 
-  Result<std::vector<model::UsageRow>> usage(const UsageQuery& query) override {
-    return reading<std::vector<model::UsageRow>>(
-        [&] { return read_usage(*connection_, names_, query); });
+  Status each_usage(const UsageQuery& query, const UsageVisitor& visit) override {
+    const auto done = reading<bool>([&]() -> Result<bool> {
+      KH_TRY(read_usage(*connection_, names_, query, visit));
+      return true;
+    });
+    return done ? Status() : Status(fail(done.error()));
   }
 
   Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) override {
@@ -68,6 +72,15 @@ class SqliteStore final : public Store {
                                                  std::size_t limit) override {
     return reading<std::vector<model::Rotation>>(
         [&] { return read_rotations(*connection_, pool, limit); });
+  }
+
+  Result<bool> roll_up(const RollUp& plan) override {
+    bool more = false;
+    KH_TRY(writing([&]() -> Status {
+      KH_ASSIGN(more, roll_up_usage(*connection_, names_, plan));
+      return {};
+    }));
+    return more;
   }
 
   Status prune(WallTime usage_before, WallTime minutes_before, WallTime evidence_before) override {

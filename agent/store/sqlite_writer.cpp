@@ -10,34 +10,6 @@ namespace keyherd::store {
 
 namespace {
 
-// The two forms of an upsert that adds counts: the plain one, and the saturating one for the row in
-// a billion that the plain one refuses.
-class CountsUpsert {
- public:
-  CountsUpsert(std::string_view table, const std::vector<std::string_view>& identity)
-      : plain_(add_counts_sql(table, identity, false)),
-        saturating_(add_counts_sql(table, identity, true)) {}
-
-  template <class... Identity>
-  Status add(Connection& connection, const model::UsageCounts& c, Identity... identity) const {
-    const auto bind = [&](Statement& statement) -> Statement& {
-      return statement.bind(identity..., c.requests, c.failed, c.input, c.cached_input,
-                            c.cache_write, c.output, c.reasoning, c.cost, c.unpriced, c.latency_ms,
-                            c.latency_count);
-    };
-    KH_ASSIGN(Statement * plain, connection.prepared(plain_));
-    KH_ASSIGN(const bool done, bind(*plain).run_unless_overflow());
-    if (done)
-      return {};
-    KH_ASSIGN(Statement * saturating, connection.prepared(saturating_));
-    return bind(*saturating).run();
-  }
-
- private:
-  const std::string plain_;
-  const std::string saturating_;
-};
-
 const CountsUpsert& usage_upsert() {
   static const CountsUpsert kUpsert("usage", {"series", "bucket"});
   return kUpsert;
@@ -283,27 +255,6 @@ Status write_batch(Connection& connection, Names& names, const Batch& batch) {
   KH_TRY(writer.replace_counters("pool", batch.pool_totals));
   KH_TRY(writer.rotations(batch.rotations));
   return writer.settings(batch.settings);
-}
-
-Status prune_history(Connection& connection, WallTime usage_before, WallTime minutes_before,
-                     WallTime evidence_before) {
-  const auto erase = [&](std::string_view sql, const auto&... values) -> Status {
-    KH_ASSIGN(Statement * statement, connection.prepared(sql));
-    return statement->bind(values...).run();
-  };
-  KH_TRY(erase("DELETE FROM usage WHERE bucket < ?", model::bucket_of(usage_before)));
-  KH_TRY(erase("DELETE FROM minute WHERE minute < ?", model::minute_of(minutes_before)));
-  KH_TRY(erase("DELETE FROM evidence WHERE at < ?", evidence_before));
-  KH_TRY(erase("DELETE FROM change WHERE at < ?", evidence_before));
-  // The newest fire of each schedule is the memory of what was handled.
-  KH_TRY(
-      erase("DELETE FROM fire WHERE scheduled_at < ? AND scheduled_at < "
-            "(SELECT max(scheduled_at) FROM fire AS newest WHERE newest.schedule = fire.schedule)",
-            evidence_before));
-  return erase(
-      "DELETE FROM rotation WHERE final = 1 AND started_at < ? AND id NOT IN "
-      "(SELECT id FROM rotation ORDER BY started_at DESC, id DESC LIMIT ?)",
-      evidence_before, kRecentRotations);
 }
 
 }  // namespace keyherd::store

@@ -13,8 +13,4 @@ namespace keyherd::store {
 // conflict when a ScheduleFire exists already.
 Status write_batch(Connection& connection, Names& names, const Batch& batch);
 
-// Deletes history inside the open write transaction; see Store::prune.
-Status prune_history(Connection& connection, WallTime usage_before, WallTime minutes_before,
-                     WallTime evidence_before);
-
 }  // namespace keyherd::store

@@ -13,6 +13,15 @@ bool Batch::empty() const {
          fires.empty() && settings.empty();
 }
 
+Result<std::vector<model::UsageRow>> Store::usage(const UsageQuery& query) {
+  std::vector<model::UsageRow> rows;
+  KH_TRY(each_usage(query, [&](const model::UsageRow& row) {
+    rows.push_back(row);
+    return Status();
+  }));
+  return rows;
+}
+
 Error duplicate_fire(const ScheduleFire& fire) {
   return Error{ErrorCode::conflict, "committing the firing of schedule " + fire.schedule + " at " +
                                         format_rfc3339(fire.scheduled_at) +

@@ -8,6 +8,7 @@
 // up and tell a person), internal. After any error nothing of the batch is in the store.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,7 +43,7 @@ struct PoolTotals {
 // Everything that changes together. Usage rows, minutes, failures and source counts are added to
 // what is there; all other rows replace the row of the same identity.
 struct Batch {
-  std::vector<model::UsageRow> usage;     // (key, model, bucket) += and totals +=
+  std::vector<model::UsageRow> usage;     // (key, model, bucket) += and totals +=; of width 1
   std::vector<model::MinuteRow> minutes;  // (key, minute) +=
   std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>>
       usage_failures;                                        // key +=
@@ -91,14 +92,35 @@ struct UsageQuery {
   std::optional<WallTime> to;     // exclusive
   std::vector<std::string> keys;  // empty: all
 };
+using UsageVisitor = std::function<Status(const model::UsageRow&)>;
+
+// So many quarters of an hour, from `first` on.
+struct BucketSpan {
+  std::int64_t first = 0;
+  std::int32_t width = 1;
+};
+
+// What grows old is kept in wider rows: quarters of an hour become hours, hours become days.
+enum class RollUpInto { hours, days };
+struct RollUp {
+  RollUpInto into = RollUpInto::hours;
+  // Rows that begin before it move. The start of a span, or the span's row is completed later.
+  WallTime before;
+  // The span that a bucket belongs to: of an hour, or of a day, in whatever time zone.
+  std::function<BucketSpan(std::int64_t bucket)> span_of;
+  std::size_t max_rows = 50'000;  // about; so that commits do not wait for long
+};
 
 class Store {
  public:
   virtual ~Store() = default;
   virtual Result<State> load() = 0;
   virtual Status commit(const Batch& batch) = 0;
-  // History by (key, model, bucket), in that order.
-  virtual Result<std::vector<model::UsageRow>> usage(const UsageQuery& query) = 0;
+  // Calls `visit` for the history that begins in the range, by (key, model, bucket, width); ends
+  // early with the visitor's error.
+  virtual Status each_usage(const UsageQuery& query, const UsageVisitor& visit) = 0;
+  // The same in one list: for ranges that are known to be small.
+  Result<std::vector<model::UsageRow>> usage(const UsageQuery& query);
   // History by (key, minute), in that order.
   virtual Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) = 0;
   // Newest first, at most `limit`; for one key.
@@ -109,6 +131,8 @@ class Store {
   // Newest first; of one pool, or of all when empty.
   virtual Result<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                          std::size_t limit) = 0;
+  // Moves old usage into wider rows; no count is lost or told twice. True: there is more to move.
+  virtual Result<bool> roll_up(const RollUp& plan) = 0;
   // Deletes history that ended before the given times; totals stay.
   virtual Status prune(WallTime usage_before, WallTime minutes_before,
                        WallTime evidence_before) = 0;

@@ -14,6 +14,8 @@ namespace {
 
 using model::UsageRow;
 using store::Batch;
+using store::RollUp;
+using store::RollUpInto;
 using store::State;
 
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -193,6 +195,11 @@ TEST_CASE("after random batches SQLite has exactly what memory has, also after a
     REQUIRE(expected.has_value() == actual.has_value());
     if (number % 20 == 10) {
       const auto before = some_time(random);
+      const RollUp plan{RollUpInto::hours, before, [](std::int64_t bucket) {
+                          return store::BucketSpan{bucket - bucket % 4, 4};
+                        }};
+      CHECK(memory.store().roll_up(plan) == false);
+      CHECK(sqlite.store().roll_up(plan) == false);
       REQUIRE(memory.store().prune(before, before, before));
       REQUIRE(sqlite.store().prune(before, before, before));
     }

@@ -53,7 +53,8 @@ std::string text_of(const model::UsageCounts& c) {
 }
 
 std::string text_of(const model::UsageRow& row) {
-  return fmt::format("usage {} {} {}: {}", row.key, row.model, row.bucket, text_of(row.counts));
+  return fmt::format("usage {} {} {}+{}: {}", row.key, row.model, row.bucket, row.width,
+                     text_of(row.counts));
 }
 
 std::string text_of(const model::MinuteRow& row) {

@@ -53,6 +53,38 @@ struct FakeProvider {
   }
 };
 
+// Reads go to the store behind it, nothing can be written.
+class FullStore final : public store::Store {
+ public:
+  explicit FullStore(store::Store& store) : store_(store) {}
+  Result<store::State> load() override { return store_.load(); }
+  Status commit(const store::Batch&) override { return fail(full()); }
+  Status each_usage(const store::UsageQuery& query, const store::UsageVisitor& visit) override {
+    return store_.each_usage(query, visit);
+  }
+  Result<std::vector<model::MinuteRow>> minutes(const store::UsageQuery& query) override {
+    return store_.minutes(query);
+  }
+  Result<std::vector<model::Evidence>> evidence(const std::string& key,
+                                                std::size_t limit) override {
+    return store_.evidence(key, limit);
+  }
+  Result<std::vector<model::StateChange>> changes(const std::string& key,
+                                                  std::size_t limit) override {
+    return store_.changes(key, limit);
+  }
+  Result<std::vector<model::Rotation>> rotations(const std::string& pool,
+                                                 std::size_t limit) override {
+    return store_.rotations(pool, limit);
+  }
+  Result<bool> roll_up(const store::RollUp&) override { return fail(full()); }
+  Status prune(WallTime, WallTime, WallTime) override { return fail(full()); }
+
+ private:
+  static Error full() { return {ErrorCode::no_space, "the disk is full"}; }
+  store::Store& store_;
+};
+
 class World : public engine::Effects {
  public:
   explicit World(std::string config)
@@ -146,7 +178,8 @@ class World : public engine::Effects {
   }
   void with_store(std::function<void(store::Store&)> job) override {
     if (store_fails) {
-      events_.emplace_back(engine::Committed{fail(ErrorCode::no_space, "the disk is full")});
+      FullStore full(*store);
+      job(full);
       return;
     }
     job(*store);
