@@ -72,6 +72,8 @@ class Control {
 
   // From the store's history.
   virtual Pending<std::vector<model::UsageRow>> usage(UsageRange range) = 0;
+  // What wallets lost in the range, against the history of usage.
+  virtual Pending<std::vector<model::WalletDrain>> drains(UsageRange range) = 0;
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
 

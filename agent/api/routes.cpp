@@ -244,22 +244,16 @@ class Api {
   }
 
   Answer usage(const ServerRequest& request) const {
-    UsageRange range;
-    for (const auto& [name, into] : {std::pair{"from", &range.from}, std::pair{"to", &range.to}}) {
-      if (const auto text = request.parameter(name)) {
-        const auto time = parse_rfc3339(*text);
-        if (!time)
-          return respond_error(time.error());
-        *into = *time;
-      }
-    }
+    const auto range = usage_range(request);
+    if (!range)
+      return respond_error(range.error());
     std::vector<std::string> by;
     for (const auto part : split(request.parameter("by").value_or("key,model,day"), ','))
       by.emplace_back(part);
     const auto snapshot = parts_.control.snapshot();
     const Principal who = caller(request);
     return when_ready<std::vector<model::UsageRow>>(
-        parts_.clock, parts_.control.usage(range),
+        parts_.clock, parts_.control.usage(*range),
         [by, snapshot, who](std::vector<model::UsageRow> rows) {
           std::erase_if(rows,
                         [&](const auto& row) { return !may_see_key(*snapshot, who, row.key); });
@@ -268,7 +262,33 @@ class Api {
         });
   }
 
+  Answer unaccounted(const ServerRequest& request) const {
+    constexpr std::chrono::hours kDefaultRange{24};
+    auto range = usage_range(request);
+    if (!range)
+      return respond_error(range.error());
+    if (!range->from)
+      range->from = range->to.value_or(parts_.clock.now().wall) - kDefaultRange;
+    const auto snapshot = parts_.control.snapshot();
+    const Principal who = caller(request);
+    return when_ready<std::vector<model::WalletDrain>>(
+        parts_.clock, parts_.control.drains(*range),
+        [snapshot, who](std::vector<model::WalletDrain> drains) {
+          return respond(200, drains_json(visible_drains(*snapshot, who, std::move(drains))));
+        });
+  }
+
  private:
+  static Result<UsageRange> usage_range(const ServerRequest& request) {
+    UsageRange range;
+    for (const auto& [name, into] : {std::pair{"from", &range.from}, std::pair{"to", &range.to}}) {
+      if (const auto text = request.parameter(name)) {
+        KH_ASSIGN(*into, parse_rfc3339(*text));
+      }
+    }
+    return range;
+  }
+
   Principal caller(const ServerRequest& request) const {
     // The guard let the request in, so there is one.
     return principal_of(*parts_.access(), request).value_or(Principal{});
@@ -382,6 +402,10 @@ const std::vector<Row>& rows() {
       {{"GET", "/api/v1/usage", Role::read, "Accounting; ?by=key,model,day&from=&to="},
        0,
        &Api::usage},
+      {{"GET", "/api/v1/usage/unaccounted", Role::read,
+        "Balances that fell further than the logs explain; ?from=&to=, else the last 24 hours"},
+       0,
+       &Api::unaccounted},
   };
   return kRows;
 }

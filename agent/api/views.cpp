@@ -46,6 +46,13 @@ json provider_json(const model::ProviderView& view) {
           {"incident_since", time_json(view.incident_since)}};
 }
 
+json suspects_json(const model::SuspectCounts& counts) {
+  json list = json::object();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    list[std::string(model::to_string(static_cast<model::Suspicion>(i)))] = counts[i];
+  return list;
+}
+
 json source_json(const model::SourceView& view) {
   json rejected = json::object();
   for (std::size_t i = 0; i < model::kRejectReasonCount; ++i)
@@ -59,6 +66,10 @@ json source_json(const model::SourceView& view) {
           {"lag_bytes", view.status.lag_bytes},
           {"records", view.counts.records},
           {"rejected", rejected},
+          {"suspect", suspects_json(view.counts.suspect)},
+          {"future", view.counts.future},
+          {"late", view.counts.late},
+          {"samples", view.samples},
           {"last_record_at", time_json(view.status.last_record_at)}};
 }
 
@@ -83,10 +94,21 @@ std::string dimension_of(const model::UsageRow& row, const std::string& name) {
 }
 
 json counts_json(const model::UsageCounts& counts) {
-  return {{"requests", counts.requests},         {"failed_requests", counts.failed},
-          {"input_tokens", counts.input},        {"cached_input_tokens", counts.cached_input},
-          {"output_tokens", counts.output},      {"cost_usd", model::to_usd(counts.cost)},
+  return {{"requests", counts.requests},
+          {"failed_requests", counts.failed},
+          {"input_tokens", counts.input},
+          {"cached_input_tokens", counts.cached_input},
+          {"output_tokens", counts.output},
+          {"cost_usd", model::to_usd(counts.cost)},
+          {"table_cost_usd", model::to_usd(counts.table_cost)},
           {"unpriced_requests", counts.unpriced}};
+}
+
+json balances_json(const std::vector<model::Balance>& balances) {
+  json list = json::array();
+  for (const auto& balance : balances)
+    list.push_back({{"currency", balance.currency}, {"amount", model::format_usd(balance.nanos)}});
+  return list;
 }
 
 json usage_totals_json(const model::KeyView& view) {
@@ -129,11 +151,9 @@ json key_json(const model::KeyView& view) {
       view.last_probe ? json(view.last_probe->latency.count() / 1'000'000) : json(nullptr);
   result["quotas"] = quotas_json(view.quotas);
   result["usage"] = usage_totals_json(view);
-  json balances = json::array();
-  for (const auto& balance : view.balances)
-    balances.push_back(
-        {{"currency", balance.currency}, {"amount", model::format_usd(balance.nanos)}});
-  result["balances"] = std::move(balances);
+  result["suspect_records"] = suspects_json(view.suspects);
+  result["trust"] = view.trust ? json(*view.trust) : json(nullptr);
+  result["balances"] = balances_json(view.balances);
   return result;
 }
 
@@ -218,6 +238,24 @@ json firing_json(const Firing& firing) {
       {"schedule", firing.schedule}, {"at", format_rfc3339(firing.at)}, {"local", firing.local}};
 }
 
+json drains_json(const std::vector<model::WalletDrain>& drains) {
+  json list = json::array();
+  for (const model::WalletDrain& drain : drains) {
+    list.push_back({{"owner", drain.owner},
+                    {"provider", drain.provider},
+                    {"keys", drain.keys},
+                    {"from", format_rfc3339(drain.from)},
+                    {"to", format_rfc3339(drain.to)},
+                    {"balance_drops", balances_json(drain.dropped)},
+                    {"explained_usd", model::to_usd(drain.explained)},
+                    {"unpriced_requests", drain.unpriced},
+                    {"unaccounted_usd",
+                     drain.unaccounted ? json(model::to_usd(*drain.unaccounted)) : json(nullptr)},
+                    {"silent", drain.silent}});
+  }
+  return list;
+}
+
 const std::vector<std::string>& usage_dimensions() {
   static const std::vector<std::string> kDimensions{"key", "model", "hour", "day", "month"};
   return kDimensions;
@@ -263,6 +301,17 @@ bool may_see_key(const model::Snapshot& snapshot, const Principal& principal,
   });
 }
 
+std::vector<model::WalletDrain> visible_drains(const model::Snapshot& snapshot,
+                                               const Principal& principal,
+                                               std::vector<model::WalletDrain> drains) {
+  std::erase_if(drains, [&](const model::WalletDrain& drain) {
+    return !std::all_of(drain.keys.begin(), drain.keys.end(), [&](const std::string& key) {
+      return may_see_key(snapshot, principal, key);
+    });
+  });
+  return drains;
+}
+
 json keys_json(const model::Snapshot& snapshot, const Principal& principal) {
   json keys = json::array();
   for (const auto& view : snapshot.keys) {
@@ -294,6 +343,7 @@ json status_json(const model::Snapshot& snapshot, const Principal& principal) {
           {"providers", std::move(providers)},
           {"sources", std::move(sources)},
           {"group_quotas", quotas_json(snapshot.group_quotas)},
+          {"drains", drains_json(visible_drains(snapshot, principal, snapshot.drains))},
           {"agent", agent_json(snapshot.agent)}};
 }
 

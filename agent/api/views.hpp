@@ -29,6 +29,9 @@ nlohmann::json rotation_json(const model::Rotation& rotation);
 nlohmann::json active_json(const ActiveKey& active);
 nlohmann::json firing_json(const Firing& firing);
 
+// [{"owner","provider","keys","from","to","balance_drops","explained_usd","unaccounted_usd",…}]
+nlohmann::json drains_json(const std::vector<model::WalletDrain>& drains);
+
 // The columns that `by` may name.
 const std::vector<std::string>& usage_dimensions();
 // Rows summed by the named dimensions (key, model, hour, day, month; days in UTC), sorted by them.
@@ -40,5 +43,10 @@ nlohmann::json error_json(std::string_view code, std::string_view message);
 
 // Whether the principal's pools have the key.
 bool may_see_key(const model::Snapshot& snapshot, const Principal& principal, std::string_view key);
+
+// Those of wallets of which the principal may see every key.
+std::vector<model::WalletDrain> visible_drains(const model::Snapshot& snapshot,
+                                               const Principal& principal,
+                                               std::vector<model::WalletDrain> drains);
 
 }  // namespace keyherd::api

@@ -42,6 +42,7 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
   int probe_workers = 8;
+  model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
 };
 
 // Sorted by id (tokens: in the order of the file). Relative paths are resolved against the

@@ -34,6 +34,7 @@ void read_agent(const TableReader& reader, Spec& spec) {
   agent.keep_hours = reader.duration("keep_hours").value_or(agent.keep_hours);
   agent.keep_usage = reader.duration("keep_usage").value_or(agent.keep_usage);
   agent.keep_evidence = reader.duration("keep_evidence").value_or(agent.keep_evidence);
+  agent.unaccounted_spend = reader.usd("unaccounted_spend").value_or(agent.unaccounted_spend);
   agent.probe_workers =
       static_cast<int>(reader.integer("probe_workers").value_or(agent.probe_workers));
 }

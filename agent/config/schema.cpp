@@ -93,6 +93,11 @@ constexpr std::array kAgent{
           .fallback = "\"30d\"",
           .range = {kHour, 10 * kYear},
           .doc = "How long the evidence behind states is kept for `explain`."},
+    Field{.name = "unaccounted_spend",
+          .type = Type::usd,
+          .fallback = "1",
+          .doc = "USD that a balance may fall within six hours beyond what the usage logs explain "
+                 "before an alert is due."},
 };
 
 constexpr std::array kProvider{

@@ -22,6 +22,13 @@ std::vector<quota::Assignment> assignments(const config::Config& config) {
   return all;
 }
 
+// How long what wallets spent is remembered: looks further apart than this are judged from the
+// history alone.
+constexpr std::size_t kSamplesKept = 20;
+constexpr std::chrono::hours kDrainsKept{24};
+constexpr std::chrono::hours kDrainWindow{6};
+constexpr std::chrono::seconds kDrainsEvery{10};
+
 model::Evidence passive_evidence(const std::string& key, model::Verdict verdict, std::int64_t count,
                                  WallTime at) {
   model::Evidence evidence;
@@ -44,6 +51,9 @@ Status Accounting::configure(const Setup& setup, Instant now) {
   if (ledger_)
     ledger->inherit(*ledger_, now.wall);
   ledger_.emplace(std::move(*ledger));
+  quota::Drains drains(wallets_of(setup.config));
+  drains.inherit(drains_);
+  drains_ = std::move(drains);
   std::map<std::string, model::SourceView> known = std::exchange(sources_, {});
   for (const model::UsageLog& log : setup.config.usage_logs) {
     model::SourceView& view = sources_[log.id];
@@ -73,6 +83,77 @@ void Accounting::seed(std::vector<model::UsageRow> usage, std::vector<model::Min
   seed_ = Seed{true, std::move(usage), std::move(minutes)};
 }
 
+void Accounting::keep_samples(model::SourceView& view, const model::Tally& tally) {
+  view.samples.insert(view.samples.end(), tally.samples.begin(), tally.samples.end());
+  view.samples.insert(view.samples.end(), tally.suspect_samples.begin(),
+                      tally.suspect_samples.end());
+  if (view.samples.size() > kSamplesKept)
+    view.samples.erase(view.samples.begin(),
+                       view.samples.end() - static_cast<std::ptrdiff_t>(kSamplesKept));
+}
+
+std::optional<DrainNeed> Accounting::drains_needed(Instant now) {
+  if (std::exchange(drains_seeded_, true))
+    return std::nullopt;
+  DrainNeed need{{}, now.wall - kDrainWindow, now.wall, now.wall - kDrainsKept};
+  for (const auto& [key, record] : herd_.records()) {
+    for (const auto& [currency, balance] : record.wallet) {
+      if (balance.at < need.earliest)
+        continue;
+      need.usage_from = std::min(need.usage_from, balance.at - model::kBucketWidth);
+      need.keys.push_back(key);
+    }
+  }
+  if (need.keys.empty())
+    return std::nullopt;
+  return need;
+}
+
+void Accounting::seed_drains(const std::vector<model::UsageRow>& usage,
+                             const std::vector<model::BalanceDrop>& drops) {
+  for (const model::UsageRow& row : usage)
+    drains_.add(row);
+  for (const model::BalanceDrop& drop : drops)
+    drains_.add(drop);
+}
+
+void Accounting::add(const std::vector<model::BalanceDrop>& drops) {
+  for (const model::BalanceDrop& drop : drops)
+    drains_.add(drop);
+}
+
+const std::vector<model::WalletDrain>& Accounting::drains(Instant now) {
+  if (drained_at_ && now.steady - *drained_at_ < kDrainsEvery)
+    return drained_;
+  drained_at_ = now.steady;
+  drains_.forget_before(now.wall - kDrainsKept);
+  drained_ = drains_.between(now.wall - kDrainWindow, WallTime::max());
+  std::map<std::string, double> explained;
+  for (const model::WalletDrain& drain : drained_) {
+    if (drain.unaccounted.value_or(0) == 0)
+      continue;
+    const double share =
+        static_cast<double>(drain.explained) /
+        (static_cast<double>(drain.explained) + static_cast<double>(*drain.unaccounted));
+    for (const std::string& key : drain.keys)
+      explained[key] = share;
+  }
+  for (const auto& [key, share] : explained)
+    herd_.touch(key);
+  for (const auto& [key, share] : explained_)
+    herd_.touch(key);
+  explained_ = std::move(explained);
+  return drained_;
+}
+
+std::optional<double> Accounting::trust(const KeyRecord& record, WallTime now) const {
+  const auto suspect = record.trust.ratio(now);
+  const auto explained = explained_.find(record.key.id);
+  if (explained != explained_.end())
+    return (1 - suspect.value_or(0)) * explained->second;
+  return suspect ? std::optional(1 - *suspect) : std::nullopt;
+}
+
 void Accounting::add(model::Tally tally) {
   const auto view = sources_.find(tally.source);
   if (view == sources_.end())
@@ -85,6 +166,7 @@ void Accounting::add(model::Tally tally) {
   view->second.status = tally.status;
   if (!view->second.status.last_record_at)
     view->second.status.last_record_at = last_record;
+  keep_samples(view->second, tally);
   changed_.insert(tally.source);
   if (tally.batch != 0)
     waiting_.push_back(std::move(tally));
@@ -141,6 +223,11 @@ void Accounting::commit_rows(std::vector<model::Tally>& tallies, WallTime now) {
       WallTime& used = batch.last_used[row.key];
       used = std::max(used, std::min(row.last_at, now));
     }
+    for (const model::SuspectRow& row : tally.suspects) {
+      auto& counts = batch.suspects[row.key];
+      for (std::size_t i = 0; i < counts.size(); ++i)
+        counts[i] = model::saturating_add(counts[i], row.counts[i]);
+    }
     for (const model::SuccessRow& row : tally.successes) {
       WallTime& used = batch.last_used[row.key];
       used = std::max(used, std::min(row.last_at, now));
@@ -166,10 +253,22 @@ void Accounting::count(const model::Tally& tally, Instant now) {
     changed_.insert(tally.source);
   }
   for (const model::UsageRow& row : tally.usage) {
+    drains_.add(row);
     if (KeyRecord* record = herd_.find(row.key)) {
       record->usage_by_model[row.model].add(row.counts);
       record->errors.add(now.wall, row.counts.requests, row.counts.failed);
+      record->trust.add(now.wall, row.counts.requests, 0);
       herd_.touch(row.key);
+    }
+  }
+  for (const model::SuspectRow& row : tally.suspects) {
+    if (KeyRecord* record = herd_.find(row.key)) {
+      std::int64_t lines = 0;
+      for (std::size_t i = 0; i < row.counts.size(); ++i) {
+        record->suspects[i] = model::saturating_add(record->suspects[i], row.counts[i]);
+        lines = model::saturating_add(lines, row.counts[i]);
+      }
+      record->trust.add(now.wall, 0, lines);
     }
   }
   const auto used = [&](const std::string& key, WallTime at) {

@@ -13,9 +13,18 @@
 #include "engine/commit_pipeline.hpp"
 #include "engine/effects.hpp"
 #include "engine/herd.hpp"
+#include "quota/drains.hpp"
 #include "quota/ledger.hpp"
 
 namespace keyherd::engine {
+
+// The history that the drains want at the start.
+struct DrainNeed {
+  std::vector<std::string> keys;
+  WallTime drops_from;
+  WallTime usage_from;  // earlier where a fall began earlier, but never before `earliest`
+  WallTime earliest;
+};
 
 class Accounting {
  public:
@@ -32,8 +41,13 @@ class Accounting {
   [[nodiscard]] quota::HistoryNeed history_needed(Instant now) const;
   void expect_seed() { seed_ = Seed{}; }
   void seed(std::vector<model::UsageRow> usage, std::vector<model::MinuteRow> minutes);
+  // What the drains want of the history, once, at the start: nothing when no balance is known.
+  [[nodiscard]] std::optional<DrainNeed> drains_needed(Instant now);
+  void seed_drains(const std::vector<model::UsageRow>& usage,
+                   const std::vector<model::BalanceDrop>& drops);
 
   void add(model::Tally tally);
+  void add(const std::vector<model::BalanceDrop>& drops);
 
   // Whether something waits to be committed, or a window to begin anew.
   [[nodiscard]] bool has_work(Instant now) const;
@@ -45,6 +59,10 @@ class Accounting {
   [[nodiscard]] std::vector<model::QuotaStatus> status_of(const std::string& key,
                                                           WallTime now) const;
   [[nodiscard]] std::vector<model::QuotaStatus> group_status(WallTime now) const;
+  // Of the last hours; looked at anew every few seconds.
+  [[nodiscard]] const std::vector<model::WalletDrain>& drains(Instant now);
+  // As KeyView::trust.
+  [[nodiscard]] std::optional<double> trust(const KeyRecord& record, WallTime now) const;
   // Sources whose view changed since the last call.
   std::set<std::string> take_changed() { return std::exchange(changed_, {}); }
   [[nodiscard]] const model::SourceView& source(const std::string& id) const {
@@ -64,6 +82,7 @@ class Accounting {
     quota::Change change;
   };
 
+  static void keep_samples(model::SourceView& view, const model::Tally& tally);
   void commit_rows(std::vector<model::Tally>& tallies, WallTime now);
   void adopt(const std::shared_ptr<Planned>& planned, Instant now);
   void count(const model::Tally& tally, Instant now);
@@ -75,6 +94,11 @@ class Accounting {
   Effects& effects_;
   spdlog::logger& log_;
   std::optional<quota::Ledger> ledger_;
+  quota::Drains drains_;
+  bool drains_seeded_ = false;
+  std::vector<model::WalletDrain> drained_;
+  std::map<std::string, double> explained_;  // share of the wallet's fall, by key; absent: all
+  std::optional<SteadyTime> drained_at_;
   std::map<std::string, model::SourceView> sources_;
   std::vector<model::Tally> waiting_;
   std::optional<Seed> seed_;

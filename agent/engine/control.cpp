@@ -1,10 +1,45 @@
 #include "engine/control.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace keyherd::engine {
 
 namespace {
+
+// Old usage is kept in rows of up to a day, in whatever time zone.
+constexpr std::chrono::hours kWidestRow{26};
+
+// Falls in the range, with the usage of the whole stretch in which they happened.
+Result<std::vector<model::WalletDrain>> drains_in(store::Store& store,
+                                                  std::vector<quota::Wallet> wallets,
+                                                  const api::UsageRange& range) {
+  KH_ASSIGN(const auto drops, store.balance_drops({range.from, range.to, {}}));
+  if (drops.empty())
+    return std::vector<model::WalletDrain>{};
+  quota::Drains drains(std::move(wallets));
+  WallTime from = WallTime::max();
+  WallTime to = WallTime::min();
+  std::set<std::string> fallen;
+  for (const model::BalanceDrop& drop : drops) {
+    drains.add(drop);
+    fallen.insert(drop.key);
+    from = std::min(from, drop.since - kWidestRow);
+    to = std::max(to, model::bucket_start(drop.bucket + 2));
+  }
+  store::UsageQuery query{from, to, {}};
+  for (const quota::Wallet& wallet : drains.wallets()) {
+    if (std::any_of(wallet.keys.begin(), wallet.keys.end(),
+                    [&](const std::string& key) { return fallen.contains(key); }))
+      query.keys.insert(query.keys.end(), wallet.keys.begin(), wallet.keys.end());
+  }
+  if (!query.keys.empty()) {
+    KH_ASSIGN(const auto usage, store.usage(query));
+    for (const model::UsageRow& row : usage)
+      drains.add(row);
+  }
+  return drains.between(range.from.value_or(WallTime::min()), range.to.value_or(WallTime::max()));
+}
 
 class LoopControl final : public api::Control {
  public:
@@ -50,6 +85,12 @@ class LoopControl final : public api::Control {
   api::Pending<std::vector<model::UsageRow>> usage(api::UsageRange range) override {
     return ask_store<std::vector<model::UsageRow>>([range](store::Store& store) {
       return store.usage({range.from, range.to, {}});
+    });
+  }
+  api::Pending<std::vector<model::WalletDrain>> drains(api::UsageRange range) override {
+    const auto setup = parts_.published.setup();
+    return ask_store<std::vector<model::WalletDrain>>([range, setup](store::Store& store) {
+      return drains_in(store, wallets_of(setup->config), range);
     });
   }
   api::Pending<std::vector<model::Rotation>> rotations(const std::string& pool,

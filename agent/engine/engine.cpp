@@ -47,6 +47,7 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   options_.published.set(setup_);
   agent_.started_at = now.wall;
   tend_history_at_ = now.steady + kTendFirst;
+  agent_.unaccounted_spend = setup_->config.agent.unaccounted_spend;
   agent_.config_loaded_at = now.wall;
   agent_.secret_load_failures = setup_->secret_load_failures;
   KH_TRY(accounting_.configure(*setup_, now));
@@ -70,6 +71,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   pools_.configure(setup_, now);
   for (const auto& [kind, count] : setup_->secret_load_failures)
     agent_.secret_load_failures[kind] += count;
+  agent_.unaccounted_spend = setup_->config.agent.unaccounted_spend;
   agent_.config_reload_ok = true;
   agent_.config_error.clear();
   agent_.config_loaded_at = now.wall;
@@ -95,23 +97,43 @@ void Engine::reload_failed(const std::string& why) {
   changed_ = true;
 }
 
-// Windows of new quotas start with what the history knows; no line is counted in between.
+namespace {
+
+HistoryLoaded load_history(store::Store& store, const quota::HistoryNeed& need,
+                           const std::optional<DrainNeed>& drains) {
+  HistoryLoaded history;
+  if (need.usage_from) {
+    if (auto rows = store.usage({need.usage_from, std::nullopt, need.keys}))
+      history.usage = std::move(*rows);
+  }
+  if (need.minutes_from) {
+    if (auto rows = store.minutes({need.minutes_from, std::nullopt, need.keys}))
+      history.minutes = std::move(*rows);
+  }
+  if (!drains)
+    return history;
+  if (auto rows = store.balance_drops({drains->drops_from, std::nullopt, drains->keys}))
+    history.drops = std::move(*rows);
+  WallTime from = drains->usage_from;
+  for (const model::BalanceDrop& drop : history.drops)
+    from = std::min(from, drop.since - model::kBucketWidth);
+  if (auto rows = store.usage({std::max(from, drains->earliest), std::nullopt, drains->keys}))
+    history.drain_usage = std::move(*rows);
+  return history;
+}
+
+}  // namespace
+
+// Windows of new quotas, and the watch over balances, start with what the history knows; no line is
+// counted in between.
 void Engine::ask_for_history(Instant now) {
   const quota::HistoryNeed need = accounting_.history_needed(now);
-  if (need.empty())
+  const std::optional<DrainNeed> drains = accounting_.drains_needed(now);
+  if (need.empty() && !drains)
     return;
   accounting_.expect_seed();
-  options_.effects.with_store([need, post = options_.post](store::Store& store) {
-    HistoryLoaded history;
-    if (need.usage_from) {
-      if (auto rows = store.usage({need.usage_from, std::nullopt, need.keys}))
-        history.usage = std::move(*rows);
-    }
-    if (need.minutes_from) {
-      if (auto rows = store.minutes({need.minutes_from, std::nullopt, need.keys}))
-        history.minutes = std::move(*rows);
-    }
-    post(std::move(history));
+  options_.effects.with_store([need, drains, post = options_.post](store::Store& store) {
+    post(load_history(store, need, drains));
   });
 }
 
@@ -152,6 +174,7 @@ void Engine::on(StepFinished event, Instant now) {
 }
 
 void Engine::on(HistoryLoaded event, Instant) {
+  accounting_.seed_drains(event.drain_usage, event.drops);
   accounting_.seed(std::move(event.usage), std::move(event.minutes));
 }
 
@@ -208,6 +231,7 @@ void Engine::settle_touched(Instant now) {
       key_views_[key] = key_view(*record, now);
     changed_ = true;
   }
+  accounting_.add(touched.drops);
   for (const std::string& key : touched.probe_soon)
     probing_.probe_soon(key, now);
   for (const std::string& id : touched.providers) {

@@ -42,6 +42,8 @@ struct StepFinished {
 struct HistoryLoaded {
   std::vector<model::UsageRow> usage;
   std::vector<model::MinuteRow> minutes;
+  std::vector<model::UsageRow> drain_usage;
+  std::vector<model::BalanceDrop> drops;
 };
 struct HistoryTended {
   Result<bool> more;  // whether a part of the work is left

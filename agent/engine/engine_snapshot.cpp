@@ -58,6 +58,7 @@ void Engine::publish(Instant now) {
   snapshot->providers = in_order(provider_views_);
   snapshot->sources = in_order(source_views_);
   snapshot->group_quotas = accounting_.group_status(now.wall);
+  snapshot->drains = accounting_.drains(now);
   snapshot->rotations = rotations_;
   snapshot->agent = agent_view();
   options_.published.set(std::move(snapshot), active_);
@@ -85,10 +86,14 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
   view->probes = record.probes;
   view->usage_by_model = record.usage_by_model;
   view->usage_failures = record.usage_failures;
+  view->suspects = record.suspects;
+  view->trust = accounting_.trust(record, now.wall);
   view->last_used_at = record.last_used_at;
   view->quotas = accounting_.status_of(record.key.id, now.wall);
   view->balances = record.balances;
   view->balances_at = record.balances_at;
+  for (const auto& [currency, balance] : record.wallet)
+    view->wallet.push_back(balance);
   view->rate_limits = record.rate_limits;
   view->rate_limits_at = record.rate_limits_at;
   return view;

@@ -61,6 +61,7 @@ void Herd::configure(const Setup& setup, Instant now) {
   apply(tracker_.configure(std::move(facts), now));
   for (const std::string& key : replaced) {
     records_.at(key).verified = false;
+    records_.at(key).forget_balances();
     apply(tracker_.forget(key, "its secret was replaced", now));
   }
 }
@@ -75,6 +76,10 @@ void Herd::restore(const store::State& state, Instant now) {
     if (KeyRecord* record = find(change->key))
       record->record(*change);
   }
+  for (const model::BalanceRecord& balance : state.balances) {
+    if (KeyRecord* record = find(balance.key))
+      record->wallet[balance.currency] = balance;
+  }
   for (auto& [id, record] : records_) {
     if (const auto totals = state.probe_totals.find(id); totals != state.probe_totals.end())
       record.probes = totals->second;
@@ -84,8 +89,11 @@ void Herd::restore(const store::State& state, Instant now) {
       record.usage_by_model = totals->second;
     if (const auto failures = state.usage_failures.find(id); failures != state.usage_failures.end())
       record.usage_failures = failures->second;
+    if (const auto suspects = state.suspects.find(id); suspects != state.suspects.end())
+      record.suspects = suspects->second;
     if (const auto used = state.last_used.find(id); used != state.last_used.end())
       record.last_used_at = used->second;
+    record.probe_cost_at_look = record.probes.cost;
     check_secret(record, state, now);
   }
 }
@@ -97,6 +105,7 @@ void Herd::check_secret(KeyRecord& record, const store::State& state, Instant no
     return;
   record.verified = false;
   record.last_ok_at.reset();
+  record.forget_balances();
   apply(tracker_.forget(record.key.id, "its secret was replaced", now));
 }
 
@@ -113,9 +122,22 @@ void Herd::observe(const model::Evidence& evidence, Instant now) {
   if (evidence.probe) {
     observe_duration(evidence, record->key.provider);
     pipeline_.next().probe_totals[evidence.key] = record->probes;
+    observe_balances(*record, evidence);
   }
   touched_.keys.insert(evidence.key);
   apply(tracker_.observe(evidence, now));
+}
+
+void Herd::observe_balances(KeyRecord& record, const model::Evidence& evidence) {
+  if (evidence.balances.empty())
+    return;
+  store::Batch& batch = pipeline_.next();
+  for (model::BalanceDrop& drop : record.compare_balances(evidence)) {
+    batch.balance_drops.push_back(drop);
+    touched_.drops.push_back(std::move(drop));
+  }
+  for (const model::Balance& balance : evidence.balances)
+    batch.balances.push_back(record.wallet.at(balance.currency));
 }
 
 void Herd::observe_duration(const model::Evidence& evidence, const std::string& provider) {

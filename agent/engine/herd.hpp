@@ -52,12 +52,14 @@ class Herd {
     std::set<std::string> keys;
     std::set<std::string> providers;
     std::set<std::string> probe_soon;
+    std::vector<model::BalanceDrop> drops;
   };
   Touched take_touched() { return std::exchange(touched_, {}); }
 
  private:
   void apply(const health::Change& change);
   void check_secret(KeyRecord& record, const store::State& state, Instant now);
+  void observe_balances(KeyRecord& record, const model::Evidence& evidence);
   void observe_duration(const model::Evidence& evidence, const std::string& provider);
 
   CommitPipeline& pipeline_;

@@ -1,5 +1,7 @@
 #include "engine/key_record.hpp"
 
+#include <algorithm>
+
 #include "store/store.hpp"
 
 namespace keyherd::engine {
@@ -30,31 +32,6 @@ bool concerns_key(model::Verdict verdict) {
 
 }  // namespace
 
-void ErrorWindow::add(WallTime now, std::int64_t requests, std::int64_t failed) {
-  const std::int64_t minute = model::minute_of(now);
-  Slot& slot = slots_[static_cast<std::size_t>(minute) % kMinutes];
-  if (slot.minute != minute)
-    slot = Slot{minute, 0, 0};
-  slot.requests += requests;
-  slot.failed += failed;
-}
-
-std::optional<double> ErrorWindow::ratio(WallTime now) const {
-  const std::int64_t minute = model::minute_of(now);
-  std::int64_t requests = 0;
-  std::int64_t failed = 0;
-  for (const Slot& slot : slots_) {
-    if (slot.minute >= 0 && minute - slot.minute >= 0 &&
-        minute - slot.minute < static_cast<std::int64_t>(kMinutes)) {
-      requests += slot.requests;
-      failed += slot.failed;
-    }
-  }
-  if (requests < kEnough)
-    return std::nullopt;
-  return static_cast<double>(failed) / static_cast<double>(requests);
-}
-
 void KeyRecord::record(const model::Evidence& evidence) {
   keep_newest(recent, evidence);
   if (concerns_key(evidence.verdict))
@@ -73,6 +50,34 @@ void KeyRecord::record(const model::Evidence& evidence) {
     rate_limits = evidence.rate_limits;
     rate_limits_at = evidence.at;
   }
+}
+
+std::vector<model::BalanceDrop> KeyRecord::compare_balances(const model::Evidence& evidence) {
+  std::vector<model::BalanceDrop> drops;
+  for (const model::Balance& balance : evidence.balances) {
+    model::BalanceRecord& last = wallet[balance.currency];
+    if (evidence.at <= last.at)
+      continue;  // a look that was overtaken, or the same currency again
+    const bool known = last.at != WallTime{};
+    const std::int64_t fall = known ? model::saturating_sub(last.nanos, balance.nanos) : 0;
+    if (fall > 0) {
+      last.dropped = model::saturating_add(last.dropped, fall);
+      drops.push_back({key.id, balance.currency, model::bucket_of(evidence.at), fall,
+                       std::max<model::NanoUsd>(0, probes.cost - probe_cost_at_look), last.at});
+    }
+    last.key = key.id;
+    last.currency = balance.currency;
+    last.nanos = balance.nanos;
+    last.at = evidence.at;
+  }
+  if (!evidence.balances.empty())
+    probe_cost_at_look = probes.cost;
+  return drops;
+}
+
+void KeyRecord::forget_balances() {
+  for (auto& [currency, last] : wallet)
+    last.at = WallTime{};
 }
 
 void KeyRecord::count_probe(const model::Evidence& evidence) {

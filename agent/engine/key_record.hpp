@@ -17,24 +17,47 @@
 
 namespace keyherd::engine {
 
-// The share of failed requests among a key's logged requests of the last five minutes, by the time
-// they were read.
-class ErrorWindow {
+// The share of marked ones among a key's logged requests of the last so many minutes, in slots, by
+// the time they were read.
+template <std::size_t kSlots, int kSlotMinutes, std::int64_t kEnough>
+class ShareWindow {
  public:
-  void add(WallTime now, std::int64_t requests, std::int64_t failed);
+  void add(WallTime now, std::int64_t requests, std::int64_t marked) {
+    const std::int64_t at = model::minute_of(now) / kSlotMinutes;
+    Slot& slot = slots_[static_cast<std::size_t>(at) % kSlots];
+    if (slot.at != at)
+      slot = Slot{at, 0, 0};
+    slot.requests += requests;
+    slot.marked += marked;
+  }
   // Nothing while there are too few requests to speak of a share.
-  [[nodiscard]] std::optional<double> ratio(WallTime now) const;
+  [[nodiscard]] std::optional<double> ratio(WallTime now) const {
+    const std::int64_t at = model::minute_of(now) / kSlotMinutes;
+    std::int64_t requests = 0;
+    std::int64_t marked = 0;
+    for (const Slot& slot : slots_) {
+      if (slot.at < 0 || slot.at > at || at - slot.at >= static_cast<std::int64_t>(kSlots))
+        continue;
+      requests += slot.requests;
+      marked += slot.marked;
+    }
+    if (requests < kEnough)
+      return std::nullopt;
+    return static_cast<double>(marked) / static_cast<double>(requests);
+  }
 
  private:
-  static constexpr std::size_t kMinutes = 5;
-  static constexpr std::int64_t kEnough = 20;
   struct Slot {
-    std::int64_t minute = -1;
+    std::int64_t at = -1;
     std::int64_t requests = 0;
-    std::int64_t failed = 0;
+    std::int64_t marked = 0;
   };
-  std::array<Slot, kMinutes> slots_{};
+  std::array<Slot, kSlots> slots_{};
 };
+// Failed ones of the last five minutes, of at least twenty.
+using ErrorWindow = ShareWindow<5, 1, 20>;
+// Suspect ones of the last day.
+using TrustWindow = ShareWindow<24, 60, 1>;
 
 // What a pool's choice depends on, but for usage: a change of it concerns every pool of the key.
 struct KeyStanding {
@@ -63,7 +86,11 @@ struct KeyRecord {
   std::array<std::int64_t, model::kUsageFailureCount> usage_failures{};
   std::optional<WallTime> last_used_at;
   ErrorWindow errors;
+  model::SuspectCounts suspects{};
+  TrustWindow trust;
 
+  std::map<std::string, model::BalanceRecord> wallet;  // by currency
+  model::NanoUsd probe_cost_at_look = 0;               // of `probes`, at the last look
   std::vector<model::Balance> balances;
   std::optional<WallTime> balances_at;
   std::vector<model::RateLimit> rate_limits;
@@ -71,6 +98,10 @@ struct KeyRecord {
 
   // Evidence of any source: keeps the history, the totals of probes and what answers told besides.
   void record(const model::Evidence& evidence);
+  // Compares the balances of the evidence with the last look: the falls since then.
+  std::vector<model::BalanceDrop> compare_balances(const model::Evidence& evidence);
+  // The secret is another's: what it sees next has nothing to do with what was seen before.
+  void forget_balances();
   // What a probe adds to the totals.
   void count_probe(const model::Evidence& evidence);
   void record(const model::StateChange& change);

@@ -101,6 +101,7 @@ class Builder {
 
   std::shared_ptr<const model::UsageContext> usage_context() const {
     auto context = std::make_shared<model::UsageContext>();
+    context->kept = setup_->config.agent.keep_usage;
     for (const model::Key& key : setup_->config.keys) {
       const model::UsageContext::KeyEntry entry{key.id, key.provider, wants_minutes(key)};
       context->keys[key.id] = entry;
@@ -118,6 +119,26 @@ class Builder {
 };
 
 }  // namespace
+
+std::vector<quota::Wallet> wallets_of(const config::Config& config) {
+  std::map<std::string, std::map<std::string, model::NanoUsd>> rates;
+  for (const model::Provider& provider : config.providers)
+    if (provider.billed_in)
+      rates[provider.id][provider.billed_in->currency] = provider.billed_in->rate;
+  std::map<std::pair<std::string, std::string>, quota::Wallet> wallets;
+  for (const model::Key& key : config.keys) {
+    const std::string owner = key.limit_group.empty() ? key.id : "group:" + key.limit_group;
+    quota::Wallet& wallet = wallets[{owner, key.provider}];
+    wallet.owner = owner;
+    wallet.provider = key.provider;
+    wallet.keys.push_back(key.id);
+    wallet.rates = rates[key.provider];
+  }
+  std::vector<quota::Wallet> list;
+  for (auto& [id, wallet] : wallets)
+    list.push_back(std::move(wallet));
+  return list;
+}
 
 Result<std::shared_ptr<const Setup>> make_setup(config::Config config, const SetupParts& parts,
                                                 std::stop_token stop) {

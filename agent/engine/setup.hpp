@@ -18,6 +18,7 @@
 #include "config/config.hpp"
 #include "cron/schedule.hpp"
 #include "model/usage.hpp"
+#include "quota/drains.hpp"
 
 namespace keyherd::engine {
 
@@ -38,6 +39,9 @@ struct Setup {
   std::shared_ptr<const api::Access> access;
   std::map<std::string, std::int64_t> secret_load_failures;  // by kind of reference
 };
+
+// One wallet for each key without a limit group, and for each limit group at each provider.
+std::vector<quota::Wallet> wallets_of(const config::Config& config);
 
 struct SetupParts {
   const Environment& environment;

@@ -135,6 +135,13 @@ void write_rejected(TextWriter& out, const Herd& herd) {
                  row.view->counts.rejected[i]);
 }
 
+void write_suspect(TextWriter& out, const Herd& herd) {
+  for (const SourceRow& row : herd.sources)
+    for (std::size_t i = 0; i < model::kSuspicionCount; ++i)
+      out.sample(row.label, label("reason", to_string(static_cast<model::Suspicion>(i))),
+                 row.view->counts.suspect[i]);
+}
+
 void write_file_changes(TextWriter& out, const Herd& herd) {
   for (const SourceRow& row : herd.sources) {
     out.sample(row.label, "kind=\"rename\"", row.view->counts.renames);
@@ -187,6 +194,11 @@ constexpr std::array kUsageLogFamilies{
             each_source(out, herd, [](const SourceView& view) { return view.counts.records; });
           }),
     whole("keyherd_usagelog_records_rejected_total", write_rejected),
+    whole("keyherd_usagelog_records_suspect_total", write_suspect),
+    whole("keyherd_usagelog_records_late_total",
+          [](Out& out, const Herd& herd) {
+            each_source(out, herd, [](const SourceView& view) { return view.counts.late; });
+          }),
     whole("keyherd_usagelog_file_changes_total", write_file_changes),
     whole("keyherd_usagelog_read_errors_total",
           [](Out& out, const Herd& herd) {

@@ -93,6 +93,10 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      optional, "Start of the quota's next window."},
     {kQuota, "keyherd_quota_window_seconds", gauge, "key, provider, quota", "seconds", optional,
      "Length of the quota's current window."},
+    {kQuota, "keyherd_quota_trust_ratio", gauge, "key", "ratio", optional,
+     "How far the key's logged usage can be believed: the share of clean lines of the last day, "
+     "times "
+     "the share of its balance's fall that they explain."},
 
     {kUsage, "keyherd_usage_requests_total", counter, "key, provider, model", "", core,
      "Requests seen in the usage logs, failed ones included."},
@@ -125,6 +129,14 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      "Balance of the key's account at the last successful query."},
     {kLimits, "keyherd_balance_last_success_timestamp_seconds", gauge, "key, provider", "seconds",
      optional, "Time of the last successful query of the balance."},
+    {kLimits, "keyherd_balance_drop_total", counter, "key, provider, currency", "money", optional,
+     "How far the balance that the key shows has fallen, all falls together; top-ups do not "
+     "count."},
+    {kLimits, "keyherd_unaccounted_spend", gauge, "key, provider, currency", "money", optional,
+     "What a key's or limit group's balance lost in six hours beyond what the usage logs explain; "
+     "absent while a price or a rate is not known."},
+    {kLimits, "keyherd_unaccounted_spend_threshold", gauge, "", "money", core,
+     "Configured unaccounted spend in USD from which an alert is due."},
 
     {kPools, "keyherd_pool_info", gauge, "pool, strategy", "", core,
      "Facts about a pool, always 1."},
@@ -179,6 +191,10 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      "Records of the usage log that were counted."},
     {kLogs, "keyherd_usagelog_records_rejected_total", counter, "source, reason", "", core,
      "Records of the usage log that were not counted."},
+    {kLogs, "keyherd_usagelog_records_suspect_total", counter, "source, reason", "", core,
+     "Records of the usage log that were counted but should not be trusted."},
+    {kLogs, "keyherd_usagelog_records_late_total", counter, "source", "", core,
+     "Records of the usage log older than the kept history: in the totals alone."},
     {kLogs, "keyherd_usagelog_file_changes_total", counter, "source, kind", "", core,
      "Changes of the file under the usage log's name."},
     {kLogs, "keyherd_usagelog_read_errors_total", counter, "source", "", core,
@@ -234,7 +250,7 @@ constexpr std::string_view kIntroduction =
     "- `key` is the id from the configuration, never a part of the secret. A quota of a limit "
     "group has\n"
     "  `key=\"group:NAME\"`.\n"
-    "- `model` is bounded: a key with more than five models shows at most five priced ones by "
+    "- `model` is bounded: a key with more than four models shows at most four priced ones by "
     "name, the\n"
     "  others under `other`.\n"
     "- `endpoint` is host and port of the provider's base URL; `schedule` is the pool's id; "

@@ -31,7 +31,7 @@ struct BuildInfo {
 struct ExpositionOptions {
   // A key with more models than this shows only the first so many priced models of its provider by
   // name; the others are summed under model="other". Keeps a key within 100 series.
-  std::size_t models_per_key = 5;
+  std::size_t models_per_key = 4;
   // Families that are left out. Names that are none are ignored.
   std::vector<std::string> drop;
 };

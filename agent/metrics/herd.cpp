@@ -168,6 +168,9 @@ Herd make_herd(const model::Snapshot& snapshot, std::size_t models_per_key) {
     row.provider = &herd.providers[found->second];
     add_usage(herd.providers[found->second], row);
   }
+  for (const model::WalletDrain& drain : snapshot.drains)
+    if (drain.unaccounted)
+      herd.unaccounted.push_back({key_labels(drain.owner, drain.provider), *drain.unaccounted});
   herd.quotas = make_quotas(snapshot, herd.keys);
   for (const auto& view : snapshot.pools)
     herd.pools.push_back(

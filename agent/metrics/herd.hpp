@@ -57,6 +57,11 @@ struct SourceRow {
   std::string label;  // source="…"
 };
 
+struct SpendRow {
+  std::string labels;  // key="…",provider="…"
+  model::NanoUsd spend = 0;
+};
+
 // Rows point at one another: not to be copied.
 struct Herd {
   Herd() = default;
@@ -69,6 +74,7 @@ struct Herd {
   std::vector<QuotaRow> quotas;  // of keys, then of limit groups
   std::vector<PoolRow> pools;
   std::vector<SourceRow> sources;
+  std::vector<SpendRow> unaccounted;  // by wallet, where it can be said
 };
 
 // At most models_per_key models of a key keep their own name; the others are summed up as "other".

@@ -56,6 +56,11 @@ constexpr std::array kQuotaFamilies{
                 if (row.status->window_length)
                   out.sample(row.labels, {}, seconds(*row.status->window_length));
               }),
+    per_key("keyherd_quota_trust_ratio",
+            [](TextWriter& out, const KeyRow& row) {
+              if (row.view->trust)
+                out.sample(label("key", row.view->key.id), {}, *row.view->trust);
+            }),
 };
 
 void write_usage_failures(TextWriter& out, const KeyRow& row) {
@@ -148,6 +153,20 @@ constexpr std::array kLimitFamilies{
             }),
     per_key("keyherd_balance_last_success_timestamp_seconds",
             [](TextWriter& out, const KeyRow& row) { known(out, row, row.view->balances_at); }),
+    per_key("keyherd_balance_drop_total",
+            [](TextWriter& out, const KeyRow& row) {
+              for (const model::BalanceRecord& balance : row.view->wallet)
+                out.sample(row.labels, label("currency", balance.currency), money(balance.dropped));
+            }),
+    whole("keyherd_unaccounted_spend",
+          [](TextWriter& out, const Herd& herd) {
+            for (const SpendRow& row : herd.unaccounted)
+              out.sample(row.labels, kUsd, money(row.spend));
+          }),
+    whole("keyherd_unaccounted_spend_threshold",
+          [](TextWriter& out, const Herd& herd) {
+            out.sample({}, {}, money(herd.snapshot->agent.unaccounted_spend));
+          }),
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace keyherd::model {
 
 namespace {
@@ -56,6 +58,7 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
 }
 
 constexpr int kNanoDigits = 9;
+__extension__ using Int128 = __int128;
 
 }  // namespace
 
@@ -84,6 +87,14 @@ std::optional<NanoUsd> parse_usd(std::string_view decimal) {
       __builtin_add_overflow(nanos, NanoUsd{1}, &nanos))
     return std::nullopt;
   return nanos;
+}
+
+NanoUsd convert(std::int64_t nanos, NanoUsd rate) {
+  const Int128 product = static_cast<Int128>(nanos) * rate;
+  const Int128 half = product < 0 ? -kNanosPerUsd / 2 : kNanosPerUsd / 2;
+  const Int128 usd = (product + half) / kNanosPerUsd;
+  return static_cast<NanoUsd>(std::clamp<Int128>(usd, std::numeric_limits<NanoUsd>::min(),
+                                                 std::numeric_limits<NanoUsd>::max()));
 }
 
 std::string format_usd(NanoUsd nanos) {

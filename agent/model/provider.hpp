@@ -39,12 +39,19 @@ struct Price {
   NanoUsd output = 0;
 };
 
+// What a provider bills in: nano-USD for one unit of a currency other than USD.
+struct BilledIn {
+  std::string currency;  // ISO 4217
+  NanoUsd rate = 0;
+};
+
 struct Provider {
   std::string id;
   std::string type;      // a row of the provider types table
   std::string base_url;  // without a trailing slash
   ProbeSettings probe;
   std::map<std::string, Price> prices;         // by model name
+  std::optional<BilledIn> billed_in;           // nothing: USD
   std::string ca_file;                         // extra CA, PEM; empty: the system's
   std::map<std::string, std::string> headers;  // extra request headers, not secret
 };

@@ -19,6 +19,7 @@
 #include "model/provider.hpp"
 #include "model/quota_status.hpp"
 #include "model/usage.hpp"
+#include "model/wallet.hpp"
 
 namespace keyherd::model {
 
@@ -58,10 +59,15 @@ struct KeyView {
   ProbeTotals probes;
   std::map<std::string, UsageCounts> usage_by_model;  // all-time totals
   std::array<std::int64_t, kUsageFailureCount> usage_failures{};
+  SuspectCounts suspects{};  // all-time
+  // How far the numbers from the logs can be believed, 0..1: the share of clean lines of the last
+  // day, times the share of the wallet's fall that the logs explain. Nothing without lines.
+  std::optional<double> trust;
   std::optional<WallTime> last_used_at;
   std::vector<QuotaStatus> quotas;
   std::vector<Balance> balances;
   std::optional<WallTime> balances_at;
+  std::vector<BalanceRecord> wallet;  // by currency
   std::vector<RateLimit> rate_limits;
   std::optional<WallTime> rate_limits_at;
 };
@@ -96,7 +102,8 @@ struct ProviderView {
 struct SourceView {
   UsageLog log;
   SourceStatus status;
-  SourceCounts counts;  // all-time
+  SourceCounts counts;               // all-time
+  std::vector<std::string> samples;  // of rejected and suspect lines, newest last, bounded
 };
 
 struct AgentView {
@@ -111,6 +118,9 @@ struct AgentView {
   // How long before a key's expiry the warning and the critical alert are due.
   std::chrono::nanoseconds expiry_warning = std::chrono::hours(24 * 14);
   std::chrono::nanoseconds expiry_critical = std::chrono::hours(24 * 3);
+  // Spending that no log explains is worth an alert from this amount on, over this time.
+  NanoUsd unaccounted_spend = kNanosPerUsd;
+  std::chrono::nanoseconds drain_window = std::chrono::hours(6);
   bool ready = false;  // state restored and the store accepts commits
   std::string not_ready_because;
   std::int64_t probes_in_flight = 0;
@@ -134,6 +144,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const ProviderView>> providers;
   std::vector<std::shared_ptr<const SourceView>> sources;
   std::vector<QuotaStatus> group_quotas;
+  std::vector<WalletDrain> drains;  // of the last hours, see AgentView::drain_window
   std::vector<Rotation> rotations;  // newest first, bounded
   AgentView agent;
 };

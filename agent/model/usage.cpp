@@ -8,6 +8,8 @@ namespace keyherd::model {
 namespace {
 constexpr std::array<std::string_view, kRejectReasonCount> kReasons{
     "bad_json", "missing_field", "unknown_key", "bad_value", "too_long", "duplicate", "clock"};
+constexpr std::array<std::string_view, kSuspicionCount> kSuspicions{"missing_usage", "cumulative",
+                                                                    "clock", "unknown_model"};
 
 void accumulate(std::int64_t& sum, std::int64_t value) {
   sum = saturating_add(sum, value);
@@ -29,6 +31,7 @@ void UsageCounts::add(const UsageCounts& other) {
   accumulate(output, other.output);
   accumulate(reasoning, other.reasoning);
   accumulate(cost, other.cost);
+  accumulate(table_cost, other.table_cost);
   accumulate(unpriced, other.unpriced);
   accumulate(latency_ms, other.latency_ms);
   accumulate(latency_count, other.latency_count);
@@ -39,11 +42,14 @@ void SourceCounts::add(const SourceCounts& other) {
   accumulate(records, other.records);
   for (std::size_t i = 0; i < rejected.size(); ++i)
     accumulate(rejected[i], other.rejected[i]);
+  for (std::size_t i = 0; i < suspect.size(); ++i)
+    accumulate(suspect[i], other.suspect[i]);
   accumulate(renames, other.renames);
   accumulate(truncations, other.truncations);
   accumulate(read_errors, other.read_errors);
   accumulate(models_folded, other.models_folded);
   accumulate(future, other.future);
+  accumulate(late, other.late);
 }
 
 std::int64_t bucket_of(WallTime time) {
@@ -58,6 +64,10 @@ std::int64_t minute_of(WallTime time) {
 
 std::string_view to_string(RejectReason reason) {
   return name_of(kReasons, reason);
+}
+
+std::string_view to_string(Suspicion suspicion) {
+  return name_of(kSuspicions, suspicion);
 }
 
 }  // namespace keyherd::model

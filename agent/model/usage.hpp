@@ -28,10 +28,11 @@ struct UsageCounts {
   std::int64_t cache_write = 0;
   std::int64_t output = 0;  // reasoning included
   std::int64_t reasoning = 0;
-  NanoUsd cost = 0;             // logged by the gateway, else computed
+  NanoUsd cost = 0;             // logged by the gateway, else by the price table
   std::int64_t unpriced = 0;    // successful requests without a known price
   std::int64_t latency_ms = 0;  // sum over lines that had one
   std::int64_t latency_count = 0;
+  NanoUsd table_cost = 0;  // by the price table, of all lines with a known price
 
   void add(const UsageCounts& other);
   friend bool operator==(const UsageCounts&, const UsageCounts&) = default;
@@ -88,15 +89,34 @@ enum class RejectReason {
 inline constexpr std::size_t kRejectReasonCount = 7;
 std::string_view to_string(RejectReason reason);
 
+// Why a line that was counted is not to be trusted.
+enum class Suspicion {
+  missing_usage,  // a success without tokens
+  cumulative,     // totals that only grow, where a request's own tokens belong
+  clock,          // its time lay ahead of ours, and it counts at receipt
+  unknown_model,  // none named, too many names, or not in the price table of its provider
+};
+inline constexpr std::size_t kSuspicionCount = 4;
+std::string_view to_string(Suspicion suspicion);
+using SuspectCounts = std::array<std::int64_t, kSuspicionCount>;
+
+// The suspect lines of one key. A line is suspect for at most one reason, the first that applies.
+struct SuspectRow {
+  std::string key;
+  SuspectCounts counts{};
+};
+
 struct SourceCounts {
   std::int64_t read_bytes = 0;
   std::int64_t records = 0;  // lines counted as usage
   std::array<std::int64_t, kRejectReasonCount> rejected{};
+  SuspectCounts suspect{};  // of the records
   std::int64_t renames = 0;
   std::int64_t truncations = 0;  // and rewrites found by the anchor
   std::int64_t read_errors = 0;
   std::int64_t models_folded = 0;
   std::int64_t future = 0;  // lines accounted at receipt because their time lay ahead
+  std::int64_t late = 0;    // lines older than the history that is kept: in the totals alone
   void add(const SourceCounts& other);
   friend bool operator==(const SourceCounts&, const SourceCounts&) = default;
 };
@@ -139,9 +159,11 @@ struct Tally {
   std::vector<MinuteRow> minutes;
   std::vector<StatusRow> failures;
   std::vector<SuccessRow> successes;
+  std::vector<SuspectRow> suspects;
   SourceCounts counts;  // of this batch
   SourceStatus status;
-  std::vector<std::string> samples;  // of rejected lines: reason and place, redacted; ≤ 5
+  std::vector<std::string> samples;          // of rejected lines: reason and place, redacted; ≤ 5
+  std::vector<std::string> suspect_samples;  // of suspect lines, likewise
 };
 
 // A usage log as configured.
@@ -167,6 +189,8 @@ struct UsageContext {
   std::map<std::string, KeyEntry> keys;  // by every name a log may use: id, "sha256:<12 hex>"
   std::map<std::string, std::map<std::string, Price>> prices;  // by provider, then model
   std::size_t max_models = 200;  // more distinct names than this are counted as "other"
+  // How long history is kept; zero: for ever. Older lines count in the totals alone.
+  std::chrono::nanoseconds kept{0};
 };
 
 }  // namespace keyherd::model

@@ -21,15 +21,21 @@ void visit_counters(FailureCounts& counts, const CounterVisitor& visit) {
   visit_array<model::UsageFailure>(counts, "", visit);
 }
 
+void visit_counters(model::SuspectCounts& counts, const CounterVisitor& visit) {
+  visit_array<model::Suspicion>(counts, "", visit);
+}
+
 void visit_counters(model::SourceCounts& counts, const CounterVisitor& visit) {
   visit("read_bytes", counts.read_bytes);
   visit("records", counts.records);
   visit_array<model::RejectReason>(counts.rejected, "rejected:", visit);
+  visit_array<model::Suspicion>(counts.suspect, "suspect:", visit);
   visit("renames", counts.renames);
   visit("truncations", counts.truncations);
   visit("read_errors", counts.read_errors);
   visit("models_folded", counts.models_folded);
   visit("future", counts.future);
+  visit("late", counts.late);
 }
 
 void visit_counters(model::ProbeTotals& totals, const CounterVisitor& visit) {

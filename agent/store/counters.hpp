@@ -17,6 +17,7 @@ using CounterVisitor = std::function<void(std::string_view name, std::int64_t& v
 
 // Calls `visit` for every counter of the struct, always in the same order.
 void visit_counters(FailureCounts& counts, const CounterVisitor& visit);
+void visit_counters(model::SuspectCounts& counts, const CounterVisitor& visit);
 void visit_counters(model::SourceCounts& counts, const CounterVisitor& visit);
 void visit_counters(model::ProbeTotals& totals, const CounterVisitor& visit);
 void visit_counters(PoolTotals& totals, const CounterVisitor& visit);

@@ -48,8 +48,8 @@ void erase_before(HistoryByKey<Entry>& history, WallTime before) {
     std::erase_if(entries, [&](const Entry& entry) { return entry.at < before; });
 }
 
-void add(std::array<std::int64_t, model::kUsageFailureCount>& into,
-         const std::array<std::int64_t, model::kUsageFailureCount>& counts) {
+template <std::size_t N>
+void add(std::array<std::int64_t, N>& into, const std::array<std::int64_t, N>& counts) {
   for (std::size_t i = 0; i < counts.size(); ++i)
     into[i] = model::saturating_add(into[i], counts[i]);
 }
@@ -71,6 +71,7 @@ class MemoryStore final : public Store {
   Status commit(const Batch& batch) override;
   Status each_usage(const UsageQuery& query, const UsageVisitor& visit) override;
   Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) override;
+  Result<std::vector<model::BalanceDrop>> balance_drops(const UsageQuery& query) override;
   Result<std::vector<model::Evidence>> evidence(const std::string& key,
                                                 std::size_t limit) override {
     return newest(evidence_, key, limit);
@@ -90,6 +91,7 @@ class MemoryStore final : public Store {
                             model::UsageCounts>;
 
   void add_usage(const Batch& batch);
+  void add_balances(const Batch& batch);
   void replace_rows(const Batch& batch);
   [[nodiscard]] std::vector<model::Rotation> newest_rotations() const;
 
@@ -98,6 +100,8 @@ class MemoryStore final : public Store {
   UsageMap hours_;
   UsageMap days_;
   std::map<std::pair<std::string, std::int64_t>, model::UsageCounts> minutes_;
+  std::map<std::pair<std::string, std::string>, model::BalanceRecord> balances_;
+  std::map<std::tuple<std::string, std::string, std::int64_t>, model::BalanceDrop> balance_drops_;
   std::map<std::pair<std::string, std::int64_t>, model::FileCursor> cursors_;
   std::map<std::pair<std::string, std::string>, model::QuotaWindow> quota_windows_;
   HistoryByKey<model::Evidence> evidence_;
@@ -112,6 +116,8 @@ Result<State> MemoryStore::load() {
     state.cursors.push_back(cursor);
   for (const auto& [id, window] : quota_windows_)
     state.quota_windows.push_back(window);
+  for (const auto& [id, balance] : balances_)
+    state.balances.push_back(balance);
   state.evidence = newest_of_all(evidence_);
   state.changes = newest_of_all(changes_);
   std::size_t position = 0;
@@ -134,6 +140,7 @@ Status MemoryStore::commit(const Batch& batch) {
   for (const auto& fire : batch.fires)
     fires_.emplace(std::pair(fire.schedule, fire.scheduled_at), fire);
   add_usage(batch);
+  add_balances(batch);
   replace_rows(batch);
   for (const auto& evidence : batch.evidence)
     evidence_[evidence.key].push_back(evidence);
@@ -153,6 +160,10 @@ void MemoryStore::add_usage(const Batch& batch) {
     if (counts != std::array<std::int64_t, model::kUsageFailureCount>{})
       add(state_.usage_failures[key], counts);
   }
+  for (const auto& [key, counts] : batch.suspects) {
+    if (counts != model::SuspectCounts{})
+      add(state_.suspects[key], counts);
+  }
   for (const auto& [key, at] : batch.last_used) {
     auto& last = state_.last_used.try_emplace(key, at).first->second;
     last = std::max(last, at);
@@ -160,6 +171,21 @@ void MemoryStore::add_usage(const Batch& batch) {
   for (const auto& [source, counts] : batch.source_counts) {
     if (counts != model::SourceCounts{})
       state_.source_counts[source].add(counts);
+  }
+}
+
+void MemoryStore::add_balances(const Batch& batch) {
+  for (const auto& balance : batch.balances)
+    balances_[{balance.key, balance.currency}] = balance;
+  for (const auto& drop : batch.balance_drops) {
+    const auto [entry, is_new] =
+        balance_drops_.try_emplace({drop.key, drop.currency, drop.bucket}, drop);
+    if (is_new)
+      continue;
+    model::BalanceDrop& sum = entry->second;
+    sum.nanos = model::saturating_add(sum.nanos, drop.nanos);
+    sum.probe_cost = model::saturating_add(sum.probe_cost, drop.probe_cost);
+    sum.since = std::min(sum.since, drop.since);
   }
 }
 
@@ -245,6 +271,17 @@ Result<std::vector<model::MinuteRow>> MemoryStore::minutes(const UsageQuery& que
   return rows;
 }
 
+Result<std::vector<model::BalanceDrop>> MemoryStore::balance_drops(const UsageQuery& query) {
+  std::vector<model::BalanceDrop> rows;
+  for (const auto& [id, drop] : balance_drops_) {
+    const bool late = query.from && drop.bucket < model::bucket_of(*query.from);
+    const bool early = query.to && model::bucket_start(drop.bucket) >= *query.to;
+    if (!late && !early && wants(query, drop.key))
+      rows.push_back(drop);
+  }
+  return rows;
+}
+
 Result<std::vector<model::Rotation>> MemoryStore::rotations(const std::string& pool,
                                                             std::size_t limit) {
   auto rotations = newest_rotations();
@@ -261,6 +298,9 @@ Status MemoryStore::prune(WallTime usage_before, WallTime minutes_before,
       return std::get<2>(row.first) + std::get<3>(row.first) <= model::bucket_of(usage_before);
     });
   }
+  std::erase_if(balance_drops_, [&](const auto& row) {
+    return row.second.bucket < model::bucket_of(usage_before);
+  });
   std::erase_if(minutes_, [&](const auto& row) {
     return row.first.second < model::minute_of(minutes_before);
   });

@@ -14,9 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 11> kCountColumns{
-    "requests",  "failed", "input",    "cached_input", "cache_write",  "output",
-    "reasoning", "cost",   "unpriced", "latency_ms",   "latency_count"};
+constexpr std::array<std::string_view, 12> kCountColumns{
+    "requests",  "failed", "input",    "cached_input", "cache_write",   "output",
+    "reasoning", "cost",   "unpriced", "latency_ms",   "latency_count", "table_cost"};
 
 Error not_ours(std::string_view what) {
   return Error{ErrorCode::corrupt,
@@ -150,6 +150,7 @@ model::UsageCounts read_counts(const Statement& row, int first) {
   counts.unpriced = row.integer(first + 8);
   counts.latency_ms = row.integer(first + 9);
   counts.latency_count = row.integer(first + 10);
+  counts.table_cost = row.integer(first + 11);
   return counts;
 }
 

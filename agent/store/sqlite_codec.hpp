@@ -37,7 +37,7 @@ Result<Enum> decode_name(std::optional<Enum> value, std::string_view column,
   return *value;
 }
 
-// The eleven counts of a row, as columns `first` and following, in the order of kCountColumns.
+// The twelve counts of a row, as columns `first` and following, in the order of kCountColumns.
 model::UsageCounts read_counts(const Statement& row, int first);
 
 // "INSERT INTO <table> (<identity>, <counts>) … ON CONFLICT (<identity>) DO UPDATE" that adds;
@@ -60,7 +60,7 @@ class CountsUpsert {
     const auto bind = [&](Statement& statement) -> Statement& {
       return statement.bind(identity..., c.requests, c.failed, c.input, c.cached_input,
                             c.cache_write, c.output, c.reasoning, c.cost, c.unpriced, c.latency_ms,
-                            c.latency_count);
+                            c.latency_count, c.table_cost);
     };
     KH_ASSIGN(Statement * plain, connection.prepared(plain_));
     KH_ASSIGN(const bool done, bind(*plain).run_unless_overflow());

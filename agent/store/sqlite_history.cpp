@@ -58,17 +58,18 @@ Result<std::vector<NamedSeries>> wanted_series(const Names& names, const UsageQu
   return wanted;
 }
 
-// The asked keys, sorted, with their numbers; all that have minutes when none are asked for.
+// The asked keys, sorted, with their numbers; all that have rows when none are asked for.
 Result<std::vector<std::pair<std::string, std::int64_t>>> wanted_keys(Connection& connection,
                                                                       const Names& names,
-                                                                      const UsageQuery& query) {
+                                                                      const UsageQuery& query,
+                                                                      const char* all_keys) {
   std::vector<std::pair<std::string, std::int64_t>> wanted;
   for (const std::string& key : query.keys) {
     if (const auto id = names.find(key))
       wanted.emplace_back(key, *id);
   }
   if (query.keys.empty()) {
-    KH_ASSIGN(Statement * rows, connection.prepared("SELECT DISTINCT key FROM minute"));
+    KH_ASSIGN(Statement * rows, connection.prepared(all_keys));
     rows->bind();
     for (;;) {
       KH_ASSIGN(const bool row, rows->next());
@@ -214,7 +215,8 @@ Result<std::vector<model::MinuteRow>> read_minutes(Connection& connection, const
                                   " FROM minute WHERE key = ? AND minute >= ? AND minute < ? "
                                   "ORDER BY minute";
   const Range range = range_of(query, model::minute_of);
-  KH_ASSIGN(const auto wanted, wanted_keys(connection, names, query));
+  KH_ASSIGN(const auto wanted,
+            wanted_keys(connection, names, query, "SELECT DISTINCT key FROM minute"));
   KH_ASSIGN(Statement * rows, connection.prepared(kSql));
   std::vector<model::MinuteRow> minutes;
   for (const auto& [key, id] : wanted) {
@@ -227,6 +229,30 @@ Result<std::vector<model::MinuteRow>> read_minutes(Connection& connection, const
     }
   }
   return minutes;
+}
+
+Result<std::vector<model::BalanceDrop>> read_balance_drops(Connection& connection,
+                                                           const Names& names,
+                                                           const UsageQuery& query) {
+  const Range range = range_of(query, model::bucket_of);
+  KH_ASSIGN(const auto wanted,
+            wanted_keys(connection, names, query, "SELECT DISTINCT key FROM balance_drop"));
+  KH_ASSIGN(Statement * rows,
+            connection.prepared("SELECT currency, bucket, nanos, probe_cost, since "
+                                "FROM balance_drop WHERE key = ? AND bucket >= ? AND bucket < ? "
+                                "ORDER BY currency, bucket"));
+  std::vector<model::BalanceDrop> drops;
+  for (const auto& [key, id] : wanted) {
+    rows->bind(id, range.first, range.last);
+    for (;;) {
+      KH_ASSIGN(const bool row, rows->next());
+      if (!row)
+        break;
+      drops.push_back(model::BalanceDrop{key, rows->text(0), rows->integer(1), rows->integer(2),
+                                         rows->integer(3), rows->time(4)});
+    }
+  }
+  return drops;
 }
 
 Result<std::vector<model::Evidence>> read_evidence(Connection& connection, const Names& names,

@@ -15,6 +15,9 @@ Status read_usage(Connection& connection, const Names& names, const UsageQuery& 
                   const UsageVisitor& visit);
 Result<std::vector<model::MinuteRow>> read_minutes(Connection& connection, const Names& names,
                                                    const UsageQuery& query);
+Result<std::vector<model::BalanceDrop>> read_balance_drops(Connection& connection,
+                                                           const Names& names,
+                                                           const UsageQuery& query);
 Result<std::vector<model::Evidence>> read_evidence(Connection& connection, const Names& names,
                                                    const std::string& key, std::size_t limit);
 Result<std::vector<model::StateChange>> read_changes(Connection& connection, const Names& names,

@@ -20,6 +20,7 @@ class Reader {
   Status last_used(State& state);
   Status cursors(State& state);
   Status quota_windows(State& state);
+  Status balances(State& state);
   Status health(State& state);
   Status histories(State& state);
   Status pools(State& state);
@@ -83,6 +84,8 @@ Status Reader::counters(State& state) {
                 const std::string family = row.text(0);
                 if (family == "usage_failure")
                   return add_counter(state.usage_failures, row);
+                if (family == "suspect")
+                  return add_counter(state.suspects, row);
                 if (family == "source")
                   return add_counter(state.source_counts, row);
                 if (family == "probe")
@@ -148,6 +151,22 @@ Status Reader::quota_windows(State& state) {
               return std::tie(a.quota, a.owner) < std::tie(b.quota, b.owner);
             });
   return {};
+}
+
+Status Reader::balances(State& state) {
+  return each(
+      "SELECT key, currency, nanos, at, dropped FROM balance JOIN name ON id = key "
+      "ORDER BY name, currency",
+      [&](const Statement& row) -> Status {
+        model::BalanceRecord b;
+        KH_ASSIGN(b.key, names_.name(row.integer(0)));
+        b.currency = row.text(1);
+        b.nanos = row.integer(2);
+        b.at = row.time(3);
+        b.dropped = row.integer(4);
+        state.balances.push_back(std::move(b));
+        return {};
+      });
 }
 
 Status Reader::health(State& state) {
@@ -283,6 +302,7 @@ Result<State> read_state(Connection& connection, const Names& names) {
   KH_TRY(reader.last_used(state));
   KH_TRY(reader.cursors(state));
   KH_TRY(reader.quota_windows(state));
+  KH_TRY(reader.balances(state));
   KH_TRY(reader.health(state));
   KH_TRY(reader.histories(state));
   KH_TRY(reader.pools(state));

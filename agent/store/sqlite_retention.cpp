@@ -115,6 +115,7 @@ Status prune_history(Connection& connection, WallTime usage_before, WallTime min
       erase("DELETE FROM usage_day WHERE series IN (SELECT id FROM series) "
             "AND bucket < ?1 AND bucket + width <= ?1",
             bucket));
+  KH_TRY(erase("DELETE FROM balance_drop WHERE bucket < ?", bucket));
   KH_TRY(erase("DELETE FROM minute WHERE minute < ?", model::minute_of(minutes_before)));
   KH_TRY(erase("DELETE FROM evidence WHERE at < ?", evidence_before));
   KH_TRY(erase("DELETE FROM change WHERE at < ?", evidence_before));

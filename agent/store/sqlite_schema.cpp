@@ -239,8 +239,36 @@ CREATE TABLE usage_day (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE usage ADD COLUMN table_cost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage_total ADD COLUMN table_cost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage_hour ADD COLUMN table_cost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage_day ADD COLUMN table_cost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE minute ADD COLUMN table_cost INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE balance (
+  key INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  nanos INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  dropped INTEGER NOT NULL,
+  PRIMARY KEY (key, currency)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE balance_drop (
+  key INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  bucket INTEGER NOT NULL,
+  nanos INTEGER NOT NULL,
+  probe_cost INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (key, currency, bucket)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX balance_drop_by_time ON balance_drop (bucket);
+)sql";
+
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.
-constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2};
+constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3};
 
 Status migrate(Connection& connection, std::int64_t from) {
   for (auto version = static_cast<std::size_t>(from); version < kMigrations.size(); ++version) {

@@ -56,6 +56,11 @@ class SqliteStore final : public Store {
         [&] { return read_minutes(*connection_, names_, query); });
   }
 
+  Result<std::vector<model::BalanceDrop>> balance_drops(const UsageQuery& query) override {
+    return reading<std::vector<model::BalanceDrop>>(
+        [&] { return read_balance_drops(*connection_, names_, query); });
+  }
+
   Result<std::vector<model::Evidence>> evidence(const std::string& key,
                                                 std::size_t limit) override {
     return reading<std::vector<model::Evidence>>(

@@ -33,6 +33,8 @@ class Writer {
   Status cursors(const std::vector<model::FileCursor>& cursors);
   Status dropped_cursors(const std::vector<std::pair<std::string, std::int64_t>>& cursors);
   Status quota_windows(const std::vector<model::QuotaWindow>& windows);
+  Status balances(const std::vector<model::BalanceRecord>& balances);
+  Status balance_drops(const std::vector<model::BalanceDrop>& drops);
   Status health(const std::vector<model::KeyHealth>& keys);
   Status evidence(const std::vector<model::Evidence>& evidence);
   Status changes(const std::vector<model::StateChange>& changes);
@@ -143,6 +145,32 @@ Status Writer::quota_windows(const std::vector<model::QuotaWindow>& windows) {
   return {};
 }
 
+Status Writer::balances(const std::vector<model::BalanceRecord>& balances) {
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?)"));
+  for (const auto& b : balances) {
+    KH_ASSIGN(const std::int64_t key, names_.intern(b.key));
+    KH_TRY(replace->bind(key, b.currency, b.nanos, b.at, b.dropped).run());
+  }
+  return {};
+}
+
+Status Writer::balance_drops(const std::vector<model::BalanceDrop>& drops) {
+  KH_ASSIGN(Statement * add,
+            connection_.prepared(
+                "INSERT INTO balance_drop VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "nanos = CASE WHEN nanos > 9223372036854775807 - excluded.nanos "
+                "THEN 9223372036854775807 ELSE nanos + excluded.nanos END, "
+                "probe_cost = CASE WHEN probe_cost > 9223372036854775807 - excluded.probe_cost "
+                "THEN 9223372036854775807 ELSE probe_cost + excluded.probe_cost END, "
+                "since = min(since, excluded.since)"));
+  for (const auto& d : drops) {
+    KH_ASSIGN(const std::int64_t key, names_.intern(d.key));
+    KH_TRY(add->bind(key, d.currency, d.bucket, d.nanos, d.probe_cost, d.since).run());
+  }
+  return {};
+}
+
 Status Writer::health(const std::vector<model::KeyHealth>& keys) {
   KH_ASSIGN(Statement * replace, connection_.prepared("INSERT OR REPLACE INTO health VALUES "
                                                       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
@@ -242,11 +270,14 @@ Status write_batch(Connection& connection, Names& names, const Batch& batch) {
   KH_TRY(writer.usage(batch.usage));
   KH_TRY(writer.minutes(batch.minutes));
   KH_TRY(writer.add_counters("usage_failure", batch.usage_failures));
+  KH_TRY(writer.add_counters("suspect", batch.suspects));
   KH_TRY(writer.last_used(batch.last_used));
   KH_TRY(writer.add_counters("source", batch.source_counts));
   KH_TRY(writer.dropped_cursors(batch.dropped_cursors));
   KH_TRY(writer.cursors(batch.cursors));
   KH_TRY(writer.quota_windows(batch.quota_windows));
+  KH_TRY(writer.balances(batch.balances));
+  KH_TRY(writer.balance_drops(batch.balance_drops));
   KH_TRY(writer.health(batch.health));
   KH_TRY(writer.replace_counters("probe", batch.probe_totals));
   KH_TRY(writer.evidence(batch.evidence));

@@ -21,6 +21,7 @@
 #include "model/quota.hpp"
 #include "model/snapshot.hpp"
 #include "model/usage.hpp"
+#include "model/wallet.hpp"
 
 namespace keyherd::store {
 
@@ -41,17 +42,21 @@ struct PoolTotals {
 };
 
 // Everything that changes together. Usage rows, minutes, failures and source counts are added to
-// what is there; all other rows replace the row of the same identity.
+// what is there (so are suspects and balance drops); all other rows replace the row of the same
+// identity.
 struct Batch {
   std::vector<model::UsageRow> usage;     // (key, model, bucket) += and totals +=; of width 1
   std::vector<model::MinuteRow> minutes;  // (key, minute) +=
   std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>>
       usage_failures;                                        // key +=
+  std::map<std::string, model::SuspectCounts> suspects;      // key +=
   std::map<std::string, WallTime> last_used;                 // key: max
   std::map<std::string, model::SourceCounts> source_counts;  // source +=
   std::vector<model::FileCursor> cursors;                    // (source, id)
   std::vector<std::pair<std::string, std::int64_t>> dropped_cursors;
   std::vector<model::QuotaWindow> quota_windows;           // (quota, owner)
+  std::vector<model::BalanceRecord> balances;              // (key, currency)
+  std::vector<model::BalanceDrop> balance_drops;           // (key, currency, bucket) +=
   std::vector<model::KeyHealth> health;                    // key
   std::map<std::string, model::ProbeTotals> probe_totals;  // key
   std::vector<model::Evidence> evidence;                   // appended to the history
@@ -71,10 +76,12 @@ struct Batch {
 struct State {
   std::map<std::string, std::map<std::string, model::UsageCounts>> usage_totals;  // key → model
   std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>> usage_failures;
+  std::map<std::string, model::SuspectCounts> suspects;
   std::map<std::string, WallTime> last_used;
   std::map<std::string, model::SourceCounts> source_counts;
   std::vector<model::FileCursor> cursors;
   std::vector<model::QuotaWindow> quota_windows;
+  std::vector<model::BalanceRecord> balances;
   std::map<std::string, model::KeyHealth> health;
   std::map<std::string, model::ProbeTotals> probe_totals;
   std::vector<model::Evidence> evidence;    // newest first
@@ -123,6 +130,8 @@ class Store {
   Result<std::vector<model::UsageRow>> usage(const UsageQuery& query);
   // History by (key, minute), in that order.
   virtual Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) = 0;
+  // History by (key, currency, bucket), in that order.
+  virtual Result<std::vector<model::BalanceDrop>> balance_drops(const UsageQuery& query) = 0;
   // Newest first, at most `limit`; for one key.
   virtual Result<std::vector<model::Evidence>> evidence(const std::string& key,
                                                         std::size_t limit) = 0;

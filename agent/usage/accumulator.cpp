@@ -1,6 +1,7 @@
 #include "usage/accumulator.hpp"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/time_text.hpp"
@@ -19,8 +20,14 @@ void sum(std::int64_t& total, std::int64_t value) {
   total = model::saturating_add(total, value);
 }
 
-void add_line(model::UsageCounts& counts, const Record& record, bool failed, model::NanoUsd cost,
-              bool unpriced) {
+// What a line costs, and whether that is known.
+struct Cost {
+  model::NanoUsd cost = 0;
+  model::NanoUsd by_table = 0;
+  bool unpriced = false;
+};
+
+void add_line(model::UsageCounts& counts, const Record& record, bool failed, const Cost& cost) {
   ++counts.requests;
   counts.failed += failed ? 1 : 0;
   sum(counts.input, record.input);
@@ -28,8 +35,9 @@ void add_line(model::UsageCounts& counts, const Record& record, bool failed, mod
   sum(counts.cache_write, record.cache_write);
   sum(counts.output, record.output);
   sum(counts.reasoning, record.reasoning);
-  sum(counts.cost, cost);
-  counts.unpriced += unpriced ? 1 : 0;
+  sum(counts.cost, cost.cost);
+  sum(counts.table_cost, cost.by_table);
+  counts.unpriced += cost.unpriced ? 1 : 0;
   if (record.latency_ms >= 0) {
     sum(counts.latency_ms, record.latency_ms);
     ++counts.latency_count;
@@ -63,6 +71,9 @@ model::NanoUsd price_of(const Record& record, const model::Price& price) {
 void Accumulator::set_now(WallTime now) {
   now_ = to_unix_nanos(now);
   latest_believed_ = to_unix_nanos(now + kMaxAhead);
+  oldest_kept_ = names_.kept() > std::chrono::nanoseconds(0)
+                     ? to_unix_nanos(now - names_.kept())
+                     : std::numeric_limits<std::int64_t>::min();
 }
 
 void Accumulator::add(const Record& record, std::uint64_t offset) {
@@ -73,10 +84,13 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
   line.key = key;
   line.model = names_.model(record.model);
   line.record = record;
-  if (record.at > latest_believed_) {
+  line.offset = offset;
+  line.ahead = record.at > latest_believed_;
+  if (line.ahead) {
     line.record.at = now_;
     ++counts_.future;
   }
+  counts_.late += line.record.at < oldest_kept_ ? 1 : 0;
   if (line.model == Names::kOtherModel && record.model != Names::kOther)
     ++counts_.models_folded;
   ++counts_.records;
@@ -103,14 +117,16 @@ void Accumulator::sum_up(const Line& line) {
     cell.price = names_.price(line.key, line.model);
   const bool failed = record.status >= 400 || record.status == 0;
   const bool has_tokens = (record.input | record.output) != 0;
-  model::NanoUsd cost = record.cost;
-  if (cost < 0)
-    cost = cell.price != nullptr ? price_of(record, *cell.price) : 0;
-  const bool unpriced = !failed && has_tokens && record.cost < 0 && cell.price == nullptr;
-  add_line(cell.counts, record, failed, cost, unpriced);
+  Cost cost;
+  if (cell.price != nullptr)
+    cost.by_table = price_of(record, *cell.price);
+  cost.cost = record.cost >= 0 ? record.cost : cost.by_table;
+  cost.unpriced = !failed && has_tokens && record.cost < 0 && cell.price == nullptr;
+  if (const auto why = suspicion(line, failed, cost.unpriced))
+    suspect(*why, line);
+  add_line(cell.counts, record, failed, cost);
   if (names_.per_minute(line.key))
-    add_line(minutes_.at(line.key, 0, record.at / kMinuteNanos).first, record, failed, cost,
-             unpriced);
+    add_line(minutes_.at(line.key, 0, record.at / kMinuteNanos).first, record, failed, cost);
   note(
       failed ? failures_.at(line.key, 0, record.status).first : successes_.at(line.key, 0, 0).first,
       record.at);
@@ -124,10 +140,39 @@ void Accumulator::reject(model::RejectReason reason, std::optional<Field> field,
   std::string sample(model::to_string(reason));
   if (field)
     sample.append(": ").append(to_string(*field));
+  keep_sample(samples_, std::move(sample), offset);
+}
+
+std::optional<model::Suspicion> Accumulator::suspicion(const Line& line, bool failed,
+                                                       bool unpriced) {
+  const Record& record = line.record;
+  if (line.ahead)
+    return model::Suspicion::clock;
+  if (failed)
+    return std::nullopt;
+  if ((record.input | record.output) == 0)
+    return model::Suspicion::missing_usage;
+  if (growth_.note(line.key, line.model, record.input, record.output))
+    return model::Suspicion::cumulative;
+  if ((line.model == Names::kOtherModel && record.model != Names::kOther) ||
+      (unpriced && names_.has_prices(line.key)))
+    return model::Suspicion::unknown_model;
+  return std::nullopt;
+}
+
+void Accumulator::suspect(model::Suspicion why, const Line& line) {
+  ++counts_.suspect[static_cast<std::size_t>(why)];
+  ++suspects_.at(line.key, 0, static_cast<std::int64_t>(why)).first;
+  if (suspect_samples_.size() < kMaxSamples)
+    keep_sample(suspect_samples_, std::string(model::to_string(why)), line.offset);
+}
+
+void Accumulator::keep_sample(std::vector<std::string>& samples, std::string sample,
+                              std::uint64_t offset) const {
   sample.append(" at byte ").append(std::to_string(offset));
   if (path_ != nullptr)
     sample.append(" of ").append(*path_);
-  samples_.push_back(std::move(sample));
+  samples.push_back(std::move(sample));
 }
 
 std::optional<WallTime> Accumulator::last_record_at() const {
@@ -168,6 +213,11 @@ void Accumulator::take_evidence(model::Tally& tally) const {
         {names_.key_id(cell.a), cell.sum.count, from_unix_nanos(cell.sum.at)});
   std::sort(tally.successes.begin(), tally.successes.end(),
             [](const auto& x, const auto& y) { return x.key < y.key; });
+  std::map<std::string, model::SuspectCounts> suspects;
+  for (const auto& cell : suspects_.cells())
+    suspects[names_.key_id(cell.a)][static_cast<std::size_t>(cell.c)] += cell.sum;
+  for (const auto& [key, counts] : suspects)
+    tally.suspects.push_back({key, counts});
 }
 
 void Accumulator::take(model::Tally& tally) {
@@ -176,12 +226,15 @@ void Accumulator::take(model::Tally& tally) {
   take_evidence(tally);
   tally.counts = counts_;
   tally.samples = std::move(samples_);
+  tally.suspect_samples = std::move(suspect_samples_);
   counts_ = {};
   usage_.clear();
   minutes_.clear();
   failures_.clear();
   successes_.clear();
+  suspects_.clear();
   samples_.clear();
+  suspect_samples_.clear();
 }
 
 }  // namespace keyherd::usage

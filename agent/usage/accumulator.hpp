@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "base/clock.hpp"
 #include "model/usage.hpp"
 #include "usage/format.hpp"
+#include "usage/growth.hpp"
 #include "usage/names.hpp"
 #include "usage/sum_table.hpp"
 
@@ -75,11 +77,18 @@ class Accumulator {
     std::uint32_t model;
     std::int64_t bucket;
     std::uint64_t hash;  // of these three
+    std::uint64_t offset;
+    bool ahead;  // its time lay ahead of ours
     Record record;
   };
   static constexpr std::size_t kAhead = 32;
   void sum_up(const Line& line);
   void sum_pending();
+  // Why the line is not to be trusted, if so.
+  std::optional<model::Suspicion> suspicion(const Line& line, bool failed, bool unpriced);
+  void suspect(model::Suspicion why, const Line& line);
+  void keep_sample(std::vector<std::string>& samples, std::string sample,
+                   std::uint64_t offset) const;
   static void note(Last& last, std::int64_t at) {
     ++last.count;
     if (at > last.at)
@@ -92,6 +101,7 @@ class Accumulator {
   const std::string* path_ = nullptr;
   std::int64_t now_ = 0;
   std::int64_t latest_believed_ = 0;
+  std::int64_t oldest_kept_ = std::numeric_limits<std::int64_t>::min();
   std::int64_t last_at_ = -1;
   model::SourceCounts counts_;
   std::array<Line, kAhead> pending_;
@@ -100,7 +110,10 @@ class Accumulator {
   SumTable<model::UsageCounts> minutes_;  // key, –, minute
   SumTable<Last> failures_;               // key, –, status
   SumTable<Last> successes_;              // key
+  SumTable<std::int64_t> suspects_;       // key, suspicion
   std::vector<std::string> samples_;
+  std::vector<std::string> suspect_samples_;
+  Growth growth_;
 };
 
 }  // namespace keyherd::usage

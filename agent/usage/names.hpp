@@ -58,6 +58,15 @@ class Names {
   std::uint32_t key(std::string_view log_name);
   [[nodiscard]] const std::string& key_id(std::uint32_t key) const { return keys_[key].id; }
   [[nodiscard]] bool per_minute(std::uint32_t key) const { return keys_[key].per_minute; }
+  // Whether anything of the key's provider has a price.
+  [[nodiscard]] bool has_prices(std::uint32_t key) const {
+    const auto* prices = providers_[keys_[key].provider];
+    return prices != nullptr && !prices->empty();
+  }
+  // How long history is kept; zero: for ever.
+  [[nodiscard]] std::chrono::nanoseconds kept() const {
+    return context_ ? context_->kept : std::chrono::nanoseconds(0);
+  }
   [[nodiscard]] std::size_t key_count() const { return keys_.size(); }
 
   // Beyond the cap, and for names unfit for a label, the number of "other".
@@ -93,7 +102,7 @@ class Names {
   std::vector<KeyInfo> keys_;
   NameTable models_;
   std::uint32_t unpriced_models_ = 0;  // admitted under the cap
-  std::vector<const std::map<std::string, model::Price>*> providers_;
+  std::vector<const std::map<std::string, model::Price>*> providers_{nullptr};
   std::vector<std::vector<const model::Price*>> prices_;  // by provider, then model
 };
 

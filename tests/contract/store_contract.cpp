@@ -213,6 +213,10 @@ TEST_CASE("after random batches SQLite has exactly what memory has, also after a
   REQUIRE((usage && minutes && rotations));
   CHECK(text_of(*usage) == text_of(*memory.store().usage({})));
   CHECK(text_of(*minutes) == text_of(*memory.store().minutes({})));
+  const auto drops = sqlite.store().balance_drops({});
+  REQUIRE(drops);
+  REQUIRE_FALSE(drops->empty());
+  CHECK(text_of(*drops) == text_of(*memory.store().balance_drops({})));
   CHECK(text_of(*rotations) == text_of(*memory.store().rotations("", 1000)));
 }
 

@@ -192,12 +192,35 @@ TEMPLATE_TEST_CASE("a start reads the newest 200 rotations and every unfinished 
   CHECK(left->back().id == "old-unfinished");
 }
 
+TEMPLATE_TEST_CASE("falls of a balance add up by key, currency and bucket, since the earliest look",
+                   "", InMemory, InSqlite) {
+  TestType kind;
+  Batch first;
+  first.balance_drops = {{"k", "USD", kBucket, 40, 1, at(-60)}, {"k", "CNY", kBucket, 7, 0, at(0)}};
+  first.balances = {{"k", "USD", 960, at(10), 40}};
+  commit(kind.store(), first);
+  Batch second;
+  second.balance_drops = {{"k", "USD", kBucket, 2, 1, at(10)},
+                          {"j", "USD", kBucket + 1, 1, 0, at(0)}};
+  second.balances = {{"k", "USD", 958, at(20), 42}};
+  commit(kind.store(), second);
+  store::Store& store = kind.reopen();
+  CHECK(*store.balance_drops({}) ==
+        std::vector<model::BalanceDrop>{{"j", "USD", kBucket + 1, 1, 0, at(0)},
+                                        {"k", "CNY", kBucket, 7, 0, at(0)},
+                                        {"k", "USD", kBucket, 42, 2, at(-60)}});
+  CHECK(store.balance_drops({at(0), at(900), {"j"}})->empty());
+  CHECK(store.balance_drops({at(900), std::nullopt, {}})->size() == 1);
+  CHECK(store.load()->balances == second.balances);
+}
+
 TEMPLATE_TEST_CASE("pruning deletes history and leaves the totals", "", InMemory, InSqlite) {
   TestType kind;
   Batch batch;
   for (int i = 0; i < 4; ++i) {
     batch.usage.push_back(UsageRow{"k", "m", kBucket + i, one()});
     batch.minutes.push_back(model::MinuteRow{"k", kMinute + i, one()});
+    batch.balance_drops.push_back({"k", "USD", kBucket + i, 5, 0, at(900 * i - 1)});
     batch.evidence.push_back(evidence("k", 100 * i, std::to_string(i)));
     batch.changes.push_back({"k", model::KeyState::unknown, model::KeyState::healthy,
                              model::Verdict::ok, at(100 * i), std::to_string(i)});
@@ -211,6 +234,8 @@ TEMPLATE_TEST_CASE("pruning deletes history and leaves the totals", "", InMemory
   REQUIRE(kind.store().prune(at(2 * 900 + 5), at(180), at(200)));
   store::Store& store = kind.reopen();
   CHECK(places(store.usage({})) == std::vector<std::string>{"k/m/2", "k/m/3"});
+  REQUIRE(store.balance_drops({})->size() == 2);
+  CHECK(store.balance_drops({})->front().bucket == kBucket + 2);
   REQUIRE(store.minutes({})->size() == 1);
   CHECK(store.minutes({})->front().minute == kMinute + 3);
   CHECK(messages(*store.evidence("k", 10)) == "3 2 ");

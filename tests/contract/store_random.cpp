@@ -40,6 +40,7 @@ model::UsageCounts some_counts(std::mt19937& random) {
   c.unpriced = below(random, 2);
   c.latency_ms = below(random, 3000);
   c.latency_count = below(random, 9);
+  c.table_cost = below(random, 1'000'000);
   return c;
 }
 
@@ -58,6 +59,21 @@ void add_usage(std::mt19937& random, store::Batch& batch) {
   source.records = below(random, 2);
   source.rejected[static_cast<std::size_t>(below(random, 7))] = below(random, 3);
   source.future = below(random, 2);
+  source.late = below(random, 2);
+  source.suspect[static_cast<std::size_t>(below(random, 4))] = below(random, 3);
+  batch.suspects[some_name(random, "key ")][static_cast<std::size_t>(below(random, 4))] +=
+      below(random, 3);
+}
+
+void add_balances(std::mt19937& random, store::Batch& batch) {
+  const std::string currency = below(random, 2) == 0 ? "USD" : "CNY";
+  batch.balances.push_back(model::BalanceRecord{some_name(random, "key "), currency,
+                                                below(random, 1000) - 10, some_time(random),
+                                                below(random, 1000)});
+  for (int i = below(random, 3); i > 0; --i)
+    batch.balance_drops.push_back(
+        model::BalanceDrop{some_name(random, "key "), currency, 1'975'000 + below(random, 4),
+                           below(random, 1000), below(random, 10), some_time(random)});
 }
 
 void add_cursors(std::mt19937& random, store::Batch& batch) {
@@ -168,6 +184,7 @@ store::Batch random_batch(std::mt19937& random, int number) {
   store::Batch batch;
   add_usage(random, batch);
   add_cursors(random, batch);
+  add_balances(random, batch);
   add_beliefs(random, batch);
   add_evidence(random, batch);
   add_rotations(random, batch, number);

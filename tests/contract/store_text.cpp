@@ -16,8 +16,9 @@ static std::string text_of(const std::optional<WallTime>& time) {
 }
 
 static std::string text_of(const model::SourceCounts& c) {
-  return fmt::format("{} {} {} {} {} {} {} {}", c.read_bytes, c.records, c.rejected, c.renames,
-                     c.truncations, c.read_errors, c.models_folded, c.future);
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", c.read_bytes, c.records, c.rejected,
+                     c.suspect, c.renames, c.truncations, c.read_errors, c.models_folded, c.future,
+                     c.late);
 }
 
 static std::string text_of(const model::ProbeTotals& t) {
@@ -30,7 +31,8 @@ static std::string text_of(const store::PoolTotals& t) {
                      t.schedule_failures, t.schedule_missed);
 }
 
-static std::string text_of(const std::array<std::int64_t, model::kUsageFailureCount>& counts) {
+template <std::size_t N>
+static std::string text_of(const std::array<std::int64_t, N>& counts) {
   return fmt::format("{}", counts);
 }
 
@@ -47,9 +49,9 @@ static std::string map_text(std::string_view title, const std::map<std::string, 
 }
 
 std::string text_of(const model::UsageCounts& c) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {}", c.requests, c.failed, c.input,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}", c.requests, c.failed, c.input,
                      c.cached_input, c.cache_write, c.output, c.reasoning, c.cost, c.unpriced,
-                     c.latency_ms, c.latency_count);
+                     c.latency_ms, c.latency_count, c.table_cost);
 }
 
 std::string text_of(const model::UsageRow& row) {
@@ -71,6 +73,16 @@ std::string text_of(const model::FileCursor& c) {
 std::string text_of(const model::QuotaWindow& w) {
   return fmt::format("window {} {} {}..{} {} {}", w.quota, w.owner, text_of(w.start),
                      text_of(w.end), w.used, w.level_fired);
+}
+
+std::string text_of(const model::BalanceRecord& b) {
+  return fmt::format("balance {} {} {} at {} dropped {}", b.key, b.currency, b.nanos, text_of(b.at),
+                     b.dropped);
+}
+
+std::string text_of(const model::BalanceDrop& d) {
+  return fmt::format("drop {} {} {}: {} probes {} since {}", d.key, d.currency, d.bucket, d.nanos,
+                     d.probe_cost, text_of(d.since));
 }
 
 std::string text_of(const model::KeyHealth& h) {
@@ -125,11 +137,13 @@ std::string text_of(const store::State& state) {
   for (const auto& [key, models] : state.usage_totals)
     text += map_text("total " + key, models);
   text += map_text("failures", state.usage_failures);
+  text += map_text("suspects", state.suspects);
   for (const auto& [key, at] : state.last_used)
     text += fmt::format("last used {}: {}\n", key, text_of(at));
   text += map_text("source", state.source_counts);
   text += text_of(state.cursors);
   text += text_of(state.quota_windows);
+  text += text_of(state.balances);
   text += map_text("health", state.health);
   text += map_text("probes", state.probe_totals);
   text += text_of(state.evidence);

@@ -15,6 +15,8 @@ std::string text_of(const model::UsageRow& row);
 std::string text_of(const model::MinuteRow& row);
 std::string text_of(const model::FileCursor& cursor);
 std::string text_of(const model::QuotaWindow& window);
+std::string text_of(const model::BalanceRecord& balance);
+std::string text_of(const model::BalanceDrop& drop);
 std::string text_of(const model::KeyHealth& health);
 std::string text_of(const model::Evidence& evidence);
 std::string text_of(const model::StateChange& change);

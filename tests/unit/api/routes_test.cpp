@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/time_text.hpp"
 #include "support/manual_clock.hpp"
 
 using namespace keyherd;
@@ -59,6 +60,19 @@ class FakeControl final : public Control {
   Pending<std::vector<model::UsageRow>> usage(UsageRange) override {
     return ready<std::vector<model::UsageRow>>(std::vector<model::UsageRow>{});
   }
+  Pending<std::vector<model::WalletDrain>> drains(UsageRange range) override {
+    asked = range;
+    model::WalletDrain mine;
+    mine.owner = "k1";
+    mine.keys = {"k1"};
+    mine.dropped = {{"USD", 5 * model::kNanosPerUsd}};
+    mine.unaccounted = 2 * model::kNanosPerUsd;
+    model::WalletDrain other = mine;
+    other.owner = "group:g";
+    other.keys = {"k1", "of-another-pool"};
+    other.unaccounted.reset();
+    return ready<std::vector<model::WalletDrain>>({{mine, other}});
+  }
   Pending<std::vector<model::Rotation>> rotations(const std::string&, std::size_t) override {
     return ready<std::vector<model::Rotation>>(std::vector<model::Rotation>{});
   }
@@ -66,6 +80,7 @@ class FakeControl final : public Control {
 
   std::int64_t generation = 3;
   RotateCommand last;
+  UsageRange asked;
 
  private:
   model::SnapshotPtr snapshot_;
@@ -215,6 +230,31 @@ TEST_CASE("what does not exist is 404, a bad reload is 400 with every problem") 
   const auto reload = surface.ask("POST", "/-/reload", {}, "", token);
   CHECK(reload.response->status == 400);
   CHECK(reload.response->body.find("keyherd.toml:1:1") != std::string::npos);
+}
+
+TEST_CASE("unaccounted spending is shown to who may see all keys of the wallet") {
+  Surface surface;
+  surface.access->tokens.add(Secret("read-token-all-012345"), {model::Role::read, {}});
+  surface.access->tokens.add(Secret("read-token-prod-01234"), {model::Role::read, {"prod"}});
+  const auto ask = [&](const char* token, std::multimap<std::string, std::string> query = {}) {
+    return *surface
+                .ask("GET", "/api/v1/usage/unaccounted", {}, "", surface.token(token),
+                     std::move(query))
+                .response;
+  };
+  const auto all = *parse_json(ask("read-token-all-012345").body);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0]["owner"] == "k1");
+  CHECK(all[0]["unaccounted_usd"] == 2.0);
+  CHECK(all[0]["balance_drops"][0]["amount"] == "5");
+  CHECK(all[1]["unaccounted_usd"].is_null());
+  CHECK(surface.control.asked.from == surface.clock.now().wall - std::chrono::hours(24));
+  const auto mine = *parse_json(ask("read-token-prod-01234").body);
+  REQUIRE(mine.size() == 1);
+  CHECK(mine[0]["owner"] == "k1");
+  CHECK(ask("read-token-all-012345", {{"from", "yesterday"}}).status == 400);
+  ask("read-token-all-012345", {{"to", "2026-05-02T00:00:00Z"}});
+  CHECK(surface.control.asked.from == *parse_rfc3339("2026-05-01T00:00:00Z"));
 }
 
 TEST_CASE("every route of the table is served and has a summary") {

@@ -67,6 +67,7 @@ const std::vector<Case> kCases{
     {"agent", "keep_hours = \"40d\"", "agent.keep_hours"},
     {"agent", "keep_usage = \"10d\"", "agent.keep_usage"},
     {"agent", "keep_evidence = \"10d\"", "agent.keep_evidence"},
+    {"agent", "unaccounted_spend = 2.5", "agent.unaccounted_spend"},
     {"provider", "type = \"groq\"", "providers.p.type"},
     {"provider", "base_url = \"https://x.example\"", "providers.p.base_url"},
     {"provider", "ca_file = \"/ca.pem\"", "providers.p.ca_file"},

@@ -209,3 +209,69 @@ TEST_CASE("a step of the wall clock is noticed and counts nothing twice") {
   CHECK(world.pool("prod").state.generation == generation);
   CHECK(world.pool("prod").schedule_runs == 1);
 }
+
+TEST_CASE("a balance that falls without a line in the log is unaccounted, also after a restart") {
+  World world(kConfig);
+  world.start();
+  world.advance(10min);
+  CHECK(world.snapshot()->drains.empty());
+  CHECK(world.key("k1").wallet.at(0).nanos == 10 * model::kNanosPerUsd);
+
+  world.provider.balance = "7.50";
+  world.advance(10min);
+  REQUIRE(world.snapshot()->drains.size() == 3);  // each key is alone
+  const model::WalletDrain drain = world.snapshot()->drains.at(0);
+  CHECK(drain.owner == "k1");
+  CHECK(drain.unaccounted == 5 * model::kNanosPerUsd / 2);
+  CHECK(drain.silent);
+  CHECK(world.key("k1").wallet.at(0).dropped == 5 * model::kNanosPerUsd / 2);
+  CHECK(world.key("k1").trust == 0.0);
+
+  world.start();
+  world.advance(1min);
+  REQUIRE(world.snapshot()->drains.size() == 3);
+  CHECK(world.snapshot()->drains.at(0).unaccounted == 5 * model::kNanosPerUsd / 2);
+  CHECK(world.key("k1").wallet.at(0).dropped == 5 * model::kNanosPerUsd / 2);
+
+  world.advance(8h);
+  CHECK(world.snapshot()->drains.empty());
+}
+
+TEST_CASE("a balance that falls while the agent is away, by what the log says, is explained") {
+  World world(kConfig + R"(
+[providers.p.prices.deepseek-flash]
+input = 1
+output = 1
+)");
+  world.start();
+  world.advance(10min);
+  world.provider.balance = "8.00";
+  for (const char* key : {"k1", "k2", "k3"})
+    world.log_line(key, 200, 2'000'000);
+  world.clock.advance(1h);
+  world.start();
+  world.advance(10min);
+  REQUIRE(world.snapshot()->drains.size() == 3);
+  for (const model::WalletDrain& drain : world.snapshot()->drains) {
+    CHECK(drain.explained == 2 * model::kNanosPerUsd);
+    CHECK(drain.unaccounted == 0);
+    CHECK_FALSE(drain.silent);
+  }
+}
+
+TEST_CASE("a top-up is no fall, and lines without usage lower the trust") {
+  World world(kConfig);
+  world.start();
+  world.advance(10min);
+  world.provider.balance = "50.00";
+  for (int i = 0; i < 3; ++i)
+    world.log_line("k1", 200, 10);
+  world.log_line("k1", 200, 0);
+  world.advance(10min);
+  CHECK(world.snapshot()->drains.empty());
+  CHECK(world.key("k1").trust == 0.75);
+  CHECK(world.key("k1").suspects == model::SuspectCounts{1, 0, 0, 0});
+  const auto& source = *world.snapshot()->sources.at(0);
+  REQUIRE(source.samples.size() == 1);
+  CHECK(source.samples[0].find("missing_usage at byte ") == 0);
+}

@@ -27,6 +27,7 @@ namespace keyherd::test {
 struct FakeProvider {
   std::map<std::string, int> status;  // by secret; absent: 200
   int outage = 0;                     // answers everybody with this
+  std::string balance = "10.00";
   std::int64_t probes = 0;
 
   Result<net::HttpResponse> answer(const RecordedRequest& request) {
@@ -40,8 +41,8 @@ struct FakeProvider {
       response.body = R"({"object":"list","data":[{"id":"deepseek-flash","object":"model"}]})";
     else if (code == 200 && request.url.ends_with("/user/balance"))
       response.body =
-          R"({"is_available":true,"balance_infos":[{"currency":"USD","total_balance":"10.00",)"
-          R"("granted_balance":"0.00","topped_up_balance":"10.00"}]})";
+          R"({"is_available":true,"balance_infos":[{"currency":"USD","total_balance":")" + balance +
+          R"(","granted_balance":"0.00","topped_up_balance":")" + balance + R"("}]})";
     else if (code == 200)
       response.body =
           R"({"id":"x","object":"chat.completion","model":"deepseek-flash","choices":[{"index":0,)"
@@ -64,6 +65,9 @@ class FullStore final : public store::Store {
   }
   Result<std::vector<model::MinuteRow>> minutes(const store::UsageQuery& query) override {
     return store_.minutes(query);
+  }
+  Result<std::vector<model::BalanceDrop>> balance_drops(const store::UsageQuery& query) override {
+    return store_.balance_drops(query);
   }
   Result<std::vector<model::Evidence>> evidence(const std::string& key,
                                                 std::size_t limit) override {

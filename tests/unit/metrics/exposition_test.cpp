@@ -192,6 +192,19 @@ TEST_CASE("Quotas of a limit group carry its name as key and its keys' provider"
                                 R"(quota="wallet",unit="usd"})") == "2");
 }
 
+TEST_CASE("Unaccounted spend is shown where it can be said, with its wallet as key") {
+  const std::string text = render(full_snapshot());
+  CHECK(value_of(text, R"(keyherd_unaccounted_spend{key="group:acct-main",provider="deepseek",)"
+                       R"(currency="USD"})") == "1.25");
+  CHECK(text.find("group:other") == std::string::npos);
+  CHECK(value_of(text, R"(keyherd_balance_drop_total{key="k1",provider="deepseek",)"
+                       R"(currency="USD"})") == "3.5");
+  CHECK(value_of(text, "keyherd_unaccounted_spend_threshold") == "1");
+  CHECK(value_of(text, R"(keyherd_quota_trust_ratio{key="k1"})") == "0.97");
+  CHECK(value_of(text, R"(keyherd_usagelog_records_suspect_total{source="gateway",)"
+                       R"(reason="missing_usage"})") == "3");
+}
+
 TEST_CASE("Fewer than three thresholds are the highest levels") {
   Snapshot snapshot;
   KeyView key = full_key("k1");

@@ -63,6 +63,7 @@ model::SourceView source() {
   view.status.last_record_at = kNow - seconds(3);
   view.counts.records = 9;
   view.counts.rejected[0] = 2;
+  view.counts.suspect[0] = 3;
   view.counts.renames = 1;
   return view;
 }
@@ -123,6 +124,8 @@ model::KeyView full_key(const std::string& id) {
                  quota("spend", id, model::QuotaUnit::usd, 1'250'000'000, 10'000'000'000)};
   view.balances = {{"USD", -1'230'000'000}};
   view.balances_at = kNow - minutes(3);
+  view.wallet = {{id, "USD", -1'230'000'000, kNow - minutes(3), 3'500'000'000}};
+  view.trust = 0.97;
   view.rate_limits = {{"tokens", 1000, 600, kNow + seconds(30)},
                       {"requests", 60, 59, kNow + seconds(30)}};
   view.rate_limits_at = kNow - seconds(2);
@@ -168,6 +171,14 @@ model::Snapshot full_snapshot() {
   add(snapshot, source());
   snapshot.group_quotas = {
       quota("wallet", "group:acct-main", model::QuotaUnit::usd, 1, 2'000'000'000)};
+  model::WalletDrain drain;
+  drain.owner = "group:acct-main";
+  drain.provider = "deepseek";
+  drain.unaccounted = 1'250'000'000;
+  model::WalletDrain unknown = drain;
+  unknown.owner = "group:other";
+  unknown.unaccounted.reset();
+  snapshot.drains = {drain, unknown};
   snapshot.agent.schedule_delay = histogram();
   snapshot.agent.rotation_duration = histogram();
   snapshot.agent.notifications = {{"webhook", 3}};

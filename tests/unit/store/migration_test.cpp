@@ -108,7 +108,10 @@ TEST_CASE("a file of format 1 becomes the newest without losing a row") {
   const Content after = content(path);
   for (const auto& [table, rows] : before) {
     INFO(table);
-    CHECK(after.at(table) == rows);
+    REQUIRE(after.at(table).size() == rows.size());
+    // Columns may have come since, at the end.
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      CHECK(after.at(table)[i].substr(0, rows[i].size()) == rows[i]);
   }
   CHECK(Database(path).ask("PRAGMA user_version") ==
         std::vector<std::string>{std::to_string(store::kFormatVersion) + "|"});

@@ -78,7 +78,7 @@ TEST_CASE("every native field is read") {
   CHECK(row.key == "k2");
   CHECK(row.model == "m");
   CHECK(row.bucket == model::bucket_of(*parse_rfc3339("2026-04-30T23:45:00Z")));
-  const model::UsageCounts expected{1, 0, 1000, 200, 100, 50, 7, 132'000, 0, 812, 1};
+  const model::UsageCounts expected{1, 0, 1000, 200, 100, 50, 7, 132'000, 0, 812, 1, 1'120'000};
   CHECK(row.counts == expected);
   REQUIRE(parsed.tally.minutes.size() == 1);
   CHECK(parsed.tally.minutes.front().minute ==
