@@ -66,7 +66,7 @@ Outcome probe_one(Context& context, const config::Config& config, const model::K
   job.key = key.id;
   job.provider = std::make_shared<const model::Provider>(provider);
   job.secret = std::make_shared<const Secret>(std::move(*secret));
-  job.kind = probe::choose_probe(provider, {}, context.clock.now().wall);
+  job.kind = *probe::choose_probe(provider, {}, {}, {}, context.clock.now().wall).kind;
   return {&key, probe::run_probe(job, transport, context.redactor, context.clock, {}), ""};
 }
 

@@ -43,6 +43,9 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
   int probe_workers = 8;
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
+  // A day (UTC), of all keys together; nothing: no limit.
+  std::optional<std::int64_t> probe_budget_tokens;
+  std::optional<model::NanoUsd> probe_budget_usd;
 };
 
 // Sorted by id (tokens: in the order of the file). Relative paths are resolved against the

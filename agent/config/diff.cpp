@@ -51,6 +51,8 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.compare("log_format", a.log_format == b.log_format);
   changes.compare("log_level", a.log_level == b.log_level);
   changes.compare("master_key", a.master_key == b.master_key);
+  changes.compare("probe_budget_tokens", a.probe_budget_tokens == b.probe_budget_tokens);
+  changes.compare("probe_budget_usd", a.probe_budget_usd == b.probe_budget_usd);
   changes.compare("probe_workers", a.probe_workers == b.probe_workers);
   changes.compare("shutdown_timeout", a.shutdown_timeout == b.shutdown_timeout);
   changes.compare("state", a.state == b.state);
@@ -58,23 +60,32 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
 
 void compare(const model::ProbeSettings& a, const model::ProbeSettings& b, Changes& changes) {
   changes.compare("probe.confirm_after", a.confirm_after == b.confirm_after);
+  changes.compare("probe.control_every", a.control_every == b.control_every);
   changes.compare("probe.every", a.every == b.every);
   changes.compare("probe.failures_to_dead", a.failures_to_dead == b.failures_to_dead);
   changes.compare("probe.jitter", a.jitter == b.jitter);
   changes.compare("probe.latency_limit", a.latency_limit == b.latency_limit);
+  changes.compare("probe.limit_field", a.limit_field == b.limit_field);
+  changes.compare("probe.limit_tokens", a.limit_tokens == b.limit_tokens);
   changes.compare("probe.method", a.method == b.method);
+  changes.compare("probe.min_spacing", a.min_spacing == b.min_spacing);
   changes.compare("probe.model", a.model == b.model);
   changes.compare("probe.paid_every", a.paid_every == b.paid_every);
+  changes.compare("probe.paths", a.paths == b.paths);
   changes.compare("probe.successes_to_healthy", a.successes_to_healthy == b.successes_to_healthy);
   changes.compare("probe.timeout", a.timeout == b.timeout);
 }
 
 void compare(const model::Provider& a, const model::Provider& b, Changes& changes) {
+  changes.compare("auth_header", a.auth_header == b.auth_header);
+  changes.compare("auth_prefix", a.auth_prefix == b.auth_prefix);
+  changes.compare("balance_thresholds", a.balance_thresholds == b.balance_thresholds);
   changes.compare("base_url", a.base_url == b.base_url);
   changes.compare("ca_file", a.ca_file == b.ca_file);
   changes.compare("headers", a.headers == b.headers);
   changes.compare("prices", same_prices(a.prices, b.prices));
   compare(a.probe, b.probe, changes);
+  changes.compare("rules", a.rules == b.rules);
   changes.compare("type", a.type == b.type);
 }
 

@@ -37,6 +37,8 @@ void read_agent(const TableReader& reader, Spec& spec) {
   agent.unaccounted_spend = reader.usd("unaccounted_spend").value_or(agent.unaccounted_spend);
   agent.probe_workers =
       static_cast<int>(reader.integer("probe_workers").value_or(agent.probe_workers));
+  agent.probe_budget_tokens = reader.integer("probe_budget_tokens");
+  agent.probe_budget_usd = reader.usd("probe_budget_usd");
 }
 
 void read_token(const TableReader& reader, Spec& spec) {

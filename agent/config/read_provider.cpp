@@ -52,7 +52,14 @@ void read_probe(const TableReader& reader, model::ProbeSettings& probe) {
   probe.method = reader.choice<model::ProbeMethod>("method", model::probe_method_from_string)
                      .value_or(probe.method);
   probe.model = reader.text("model").value_or(probe.model);
+  probe.paths = reader.text_map("paths", check_probe_path);
+  probe.limit_field =
+      reader.choice<model::LimitField>("limit_field", model::limit_field_from_string);
+  if (const auto tokens = reader.integer("limit_tokens"))
+    probe.limit_tokens = static_cast<int>(*tokens);
   probe.paid_every = reader.duration("paid_every").value_or(probe.paid_every);
+  probe.control_every = reader.duration("control_every").value_or(probe.control_every);
+  probe.min_spacing = reader.duration("min_spacing").value_or(probe.min_spacing);
   probe.failures_to_dead =
       static_cast<int>(reader.integer("failures_to_dead").value_or(probe.failures_to_dead));
   probe.successes_to_healthy =
@@ -68,6 +75,58 @@ model::Price read_price(const TableReader& reader) {
   price.cache_write = reader.usd("cache_write").value_or(price.input);
   price.output = reader.usd("output").value_or(0);
   return price;
+}
+
+void read_rule(const TableReader& reader, std::vector<model::ErrorRule>& rules) {
+  model::ErrorRule rule;
+  for (const std::string& text : reader.texts("status").value_or(std::vector<std::string>())) {
+    if (const auto range = parse_status_range(text))
+      rule.statuses.push_back(*range);
+    else
+      reader.error("status", in_quotes(text) + " " + range.error().message);
+  }
+  rule.codes = reader.texts("codes").value_or(rule.codes);
+  rule.texts = reader.texts("texts").value_or(rule.texts);
+  rule.scope = reader.choice<model::VerdictScope>("scope", model::verdict_scope_from_string);
+  rule.reset = reader.choice<model::RuleReset>("reset", model::rule_reset_from_string)
+                   .value_or(model::RuleReset::none);
+  const auto verdict = reader.choice<model::Verdict>("verdict", model::verdict_from_string);
+  if (!reader.has("status") && !reader.has("codes") && !reader.has("texts"))
+    reader.error("would match every answer: name status, codes or texts");
+  if (verdict == model::Verdict::ok && rule.codes.empty() && rule.texts.empty())
+    reader.error("verdict", "a status alone never shows that a key is good: name codes or texts");
+  if (!verdict)
+    return;
+  rule.verdict = *verdict;
+  rules.push_back(std::move(rule));
+}
+
+bool is_currency(std::string_view code) {
+  return code.size() == 3 &&
+         std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+void read_threshold(const std::string& currency, const TableReader& reader,
+                    model::Provider& provider) {
+  const model::BalanceThreshold threshold{reader.usd("warning"), reader.usd("critical")};
+  if (!is_currency(currency))
+    reader.error("is no currency: expected three capital letters, such as USD or CNY");
+  if (!reader.has("warning") && !reader.has("critical"))
+    reader.error("needs warning, critical or both");
+  if (threshold.warning && threshold.critical && *threshold.critical > *threshold.warning)
+    reader.error("critical", "is above warning: the milder alert would never come alone");
+  provider.balance_thresholds[currency] = threshold;
+}
+
+void read_credential_header(const TableReader& reader, model::Provider& provider) {
+  provider.auth_header = reader.text("auth_header");
+  provider.auth_prefix = reader.text("auth_prefix");
+  if (provider.auth_prefix && !provider.auth_header)
+    reader.error("auth_prefix", "stands without auth_header");
+  if (!provider.auth_header)
+    return;
+  if (const Status status = check_auth_header(*provider.auth_header); !status)
+    reader.error("auth_header", status.error().message);
 }
 
 }  // namespace
@@ -94,6 +153,13 @@ void read_provider(const std::string& id, const TableReader& reader, Spec& spec)
                      });
   provider.ca_file = reader.path("ca_file").value_or("");
   provider.headers = reader.text_map("headers", check_header);
+  read_credential_header(reader, provider);
+  reader.each_in_list("rules", SectionId::error_rule,
+                      [&](const TableReader& table) { read_rule(table, provider.rules); });
+  reader.each_in_map("balance_thresholds", SectionId::balance_threshold,
+                     [&](const std::string& currency, const TableReader& table) {
+                       read_threshold(currency, table, provider);
+                     });
   spec.provider_places.push_back(reader.place());
   spec.config.providers.push_back(std::move(provider));
 }

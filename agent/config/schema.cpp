@@ -9,15 +9,11 @@
 
 #include "base/text.hpp"
 #include "base/time_text.hpp"
+#include "config/schema_provider.hpp"
 
 namespace keyherd::config {
 
 namespace {
-
-constexpr double kMinute = 60;
-constexpr double kHour = 3600;
-constexpr double kDay = 86400;
-constexpr double kYear = 366 * kDay;
 
 constexpr std::array kRoot{
     Field{.name = "agent", .type = Type::table, .doc = "The agent itself."},
@@ -61,6 +57,12 @@ constexpr std::array kAgent{
           .fallback = "8",
           .range = {1, 256},
           .doc = "Probes under way at once."},
+    Field{.name = "probe_budget_tokens",
+          .type = Type::integer,
+          .range = {1, 1e15},
+          .doc = "Tokens that probes of all keys together may use in a day (UTC); then paid probes "
+                 "wait for the next day."},
+    Field{.name = "probe_budget_usd", .type = Type::usd, .doc = "The same in USD."},
     Field{.name = "shutdown_timeout",
           .type = Type::duration,
           .fallback = "\"5s\"",
@@ -100,96 +102,7 @@ constexpr std::array kAgent{
                  "before an alert is due."},
 };
 
-constexpr std::array kProvider{
-    Field{.name = "type",
-          .type = Type::choice,
-          .required = true,
-          .choices =
-              "anthropic azure dashscope deepseek gemini groq litellm mistral moonshot newapi "
-              "openai openai_compat openrouter siliconflow xai zhipu",
-          .doc = "What API it speaks."},
-    Field{.name = "base_url",
-          .type = Type::url,
-          .doc =
-              "Where it is. Known types have a default; azure, litellm, newapi and openai_compat "
-              "need one."},
-    Field{.name = "allow_plain_http",
-          .type = Type::boolean,
-          .fallback = "false",
-          .doc = "Permits `http://` to another machine: keys then travel unencrypted."},
-    Field{.name = "probe", .type = Type::table, .doc = "How its keys are validated."},
-    Field{.name = "prices", .type = Type::table_map, .doc = "What its models cost, by model name."},
-    Field{.name = "ca_file",
-          .type = Type::path,
-          .doc = "PEM file with a further certificate authority to trust."},
-    Field{.name = "headers",
-          .type = Type::text_map,
-          .doc = "Extra request headers, such as `OpenAI-Organization`. Not for secrets."},
-};
-
-constexpr std::array kProbe{
-    Field{.name = "every",
-          .type = Type::duration,
-          .fallback = "\"5m\"",
-          .range = {0.1, 30 * kDay},
-          .doc = "Time between two probes of a key."},
-    Field{
-        .name = "jitter",
-        .type = Type::ratio,
-        .fallback = "0.2",
-        .doc = "Random share of `every` added or taken, so that keys are not probed all at once."},
-    Field{.name = "timeout",
-          .type = Type::duration,
-          .fallback = "\"10s\"",
-          .range = {0.1, 5 * kMinute},
-          .doc = "For one probe, from connecting to the last byte; not longer than `every`."},
-    Field{.name = "method",
-          .type = Type::choice,
-          .fallback = "\"auto\"",
-          .choices = "auto models balance chat auth",
-          .doc =
-              "What to ask. `auto` takes the cheapest request that proves something, and now and "
-              "then a tiny paid one."},
-    Field{.name = "model",
-          .doc = "Model of the paid probe; without it the provider type's cheapest."},
-    Field{.name = "paid_every",
-          .type = Type::duration,
-          .fallback = "\"6h\"",
-          .range = {0.1, 365 * kDay},
-          .doc = "With `auto`: how often spending is proven by a tiny paid request."},
-    Field{.name = "failures_to_dead",
-          .type = Type::integer,
-          .fallback = "3",
-          .range = {1, 100},
-          .doc = "Refusals in a row before a key is dead."},
-    Field{.name = "successes_to_healthy",
-          .type = Type::integer,
-          .fallback = "2",
-          .range = {1, 100},
-          .doc = "Successes in a row before a bad key is trusted again."},
-    Field{.name = "confirm_after",
-          .type = Type::duration,
-          .fallback = "\"20s\"",
-          .range = {0.1, kDay},
-          .doc = "How soon a doubtful key is probed again."},
-    Field{.name = "latency_limit",
-          .type = Type::duration,
-          .range = {0.001, 10 * kMinute},
-          .doc = "A 95th percentile above it is worth an alert."},
-};
-
 constexpr Range kNotNegative{0, std::numeric_limits<double>::infinity()};
-
-constexpr std::array kPrice{
-    Field{.name = "input", .type = Type::usd, .required = true, .doc = "Prompt tokens."},
-    Field{.name = "cached_input",
-          .type = Type::usd,
-          .doc = "Prompt tokens read from the cache; without it as `input`."},
-    Field{.name = "cache_write",
-          .type = Type::usd,
-          .doc = "Prompt tokens written to the cache; without it as `input`."},
-    Field{.name = "output", .type = Type::usd, .required = true, .doc = "Answer tokens."},
-};
 
 constexpr std::array kKey{
     Field{.name = "provider",
@@ -381,6 +294,15 @@ constexpr std::array<Section, kSectionCount> kSections{{
     {SectionId::agent, "agent", "The agent itself.", kAgent},
     {SectionId::provider, "providers.ID", "One endpoint configuration.", kProvider},
     {SectionId::probe, "providers.ID.probe", "How the provider's keys are validated.", kProbe},
+    {SectionId::error_rule, "providers.ID.rules[]",
+     "A line that comes before the type's own error table: an answer with one of these statuses, "
+     "one "
+     "of these codes and one of these texts (each list that is given) has this verdict. See "
+     "[providers.md](providers.md).",
+     kErrorRule},
+    {SectionId::balance_threshold, "providers.ID.balance_thresholds.CURRENCY",
+     "Balances below which an alert is due, in the currency (ISO 4217, such as USD).",
+     kBalanceThreshold},
     {SectionId::price, "providers.ID.prices.\"MODEL\"",
      "What a model costs, in USD per million tokens: a number, or decimal text.", kPrice},
     {SectionId::key, "keys.ID",

@@ -17,6 +17,8 @@ enum class SectionId {
   agent,
   provider,
   probe,
+  error_rule,
+  balance_threshold,
   price,
   key,
   quota,
@@ -26,7 +28,7 @@ enum class SectionId {
   web,
   token
 };
-inline constexpr std::size_t kSectionCount = 12;
+inline constexpr std::size_t kSectionCount = 14;
 
 enum class Type {
   text,

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "config/config.hpp"
+#include "model/evidence.hpp"
 
 namespace keyherd::config {
 
@@ -186,26 +187,64 @@ Status check_json_pointer(std::string_view text) {
   return {};
 }
 
-Status check_header(std::string_view name, std::string_view value) {
+namespace {
+
+bool is_header_name(std::string_view name) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_letter(c) || is_digit(c) || kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_set_by_transport(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kTransport{
+      "host",        "content-length", "connection", "transfer-encoding", "content-encoding",
+      "content-type"};
+  return std::find(kTransport.begin(), kTransport.end(), to_lower(name)) != kTransport.end();
+}
+
+}  // namespace
+
+Status check_header(std::string_view name, std::string_view value) {
   constexpr std::array<std::string_view, 8> kCredentials{
       "authorization", "proxy-authorization", "x-api-key",   "api-key", "x-goog-api-key",
       "cookie",        "x-litellm-key",       "x-auth-token"};
-  constexpr std::array<std::string_view, 5> kTransport{"host", "content-length", "connection",
-                                                       "transfer-encoding", "content-encoding"};
-  const bool is_token = std::all_of(name.begin(), name.end(), [&](char c) {
-    return is_letter(c) || is_digit(c) || kMarks.find(c) != std::string_view::npos;
-  });
-  if (name.empty() || !is_token)
+  if (!is_header_name(name))
     return invalid("this is no header name");
-  const std::string lower = to_lower(name);
-  if (std::find(kCredentials.begin(), kCredentials.end(), lower) != kCredentials.end())
+  if (std::find(kCredentials.begin(), kCredentials.end(), to_lower(name)) != kCredentials.end())
     return invalid("this header carries credentials: the key's secret goes there by itself");
-  if (std::find(kTransport.begin(), kTransport.end(), lower) != kTransport.end())
+  if (is_set_by_transport(name))
     return invalid("this header is set by the transport");
   if (!std::all_of(value.begin(), value.end(), [](char c) { return c == ' ' || is_graphic(c); }))
     return invalid("a header's value is printable ASCII");
   return {};
+}
+
+Status check_auth_header(std::string_view name) {
+  if (!is_header_name(name))
+    return invalid("this is no header name");
+  if (is_set_by_transport(name))
+    return invalid("this header is set by the transport");
+  return {};
+}
+
+Status check_probe_path(std::string_view probe, std::string_view path) {
+  if (!model::probe_kind_from_string(probe))
+    return invalid("this is no probe; known: models, balance, chat, auth");
+  if (!path.starts_with('/') || path.find('#') != std::string_view::npos ||
+      !std::all_of(path.begin(), path.end(), is_graphic))
+    return invalid("a path begins with \"/\" and has no spaces, such as \"/v2/models\"");
+  return {};
+}
+
+Result<model::StatusRange> parse_status_range(std::string_view text) {
+  constexpr int kHighest = 599;
+  const std::size_t dash = text.find('-');
+  const auto from = parse_int(text.substr(0, dash));
+  const auto to = dash == std::string_view::npos ? from : parse_int(text.substr(dash + 1));
+  if (!from || !to || *from < 0 || *to > kHighest || *from > *to)
+    return invalid("is no HTTP status; write it like \"429\" or \"500-599\"");
+  return model::StatusRange{static_cast<int>(*from), static_cast<int>(*to)};
 }
 
 Status check_label(std::string_view name, std::string_view value) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "model/error_rule.hpp"
 #include "model/quota.hpp"
 
 namespace keyherd::config {
@@ -45,6 +46,12 @@ Status check_json_pointer(std::string_view text);
 // Extra request headers: a token as name, printable ASCII as value, and no name that carries
 // credentials.
 Status check_header(std::string_view name, std::string_view value);
+// A header that may carry the key.
+Status check_auth_header(std::string_view name);
+// A probe's path after base_url, by the probe's name.
+Status check_probe_path(std::string_view probe, std::string_view path);
+// "429" or "500-599".
+Result<model::StatusRange> parse_status_range(std::string_view text);
 Status check_label(std::string_view name, std::string_view value);
 
 }  // namespace keyherd::config

@@ -25,7 +25,7 @@ constexpr std::chrono::hours kMinutesKept{24 * 32};
 Engine::Engine(const EngineOptions& options)
     : options_(options),
       herd_(pipeline_, options.log),
-      probing_(herd_, options.effects, options.random),
+      probing_(herd_, pipeline_, options.effects, options.random),
       accounting_(herd_, pipeline_, options.effects, options.log),
       pools_(pool_parts()) {}
 
@@ -54,7 +54,8 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   herd_.configure(*setup_, now);
   herd_.restore(state, now);
   accounting_.restore(state, now);
-  probing_.configure(now);
+  probing_.configure(*setup_, now);
+  probing_.restore(state, now);
   pools_.configure(setup_, now);
   pools_.restore(state, now);
   options_.effects.configure_usage(setup_->config.usage_logs, setup_->usage);
@@ -67,7 +68,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   setup_ = std::move(setup);
   options_.published.set(setup_);
   herd_.configure(*setup_, now);
-  probing_.configure(now);
+  probing_.configure(*setup_, now);
   pools_.configure(setup_, now);
   for (const auto& [kind, count] : setup_->secret_load_failures)
     agent_.secret_load_failures[kind] += count;
@@ -143,10 +144,10 @@ void Engine::handle(Event event, Instant now) {
 
 void Engine::on(ProbeFinished event, Instant now) {
   if (event.cancelled) {
-    probing_.cancelled(event.order);
+    probing_.cancelled(event.order, now);
     return;
   }
-  const auto verified = probing_.finished(event.order, event.evidence);
+  const auto verified = probing_.finished(event.order, event.evidence, now);
   herd_.observe(event.evidence, now);
   if (verified)
     pools_.step_finished(*verified, now);
@@ -235,7 +236,9 @@ void Engine::settle_touched(Instant now) {
   for (const std::string& key : touched.probe_soon)
     probing_.probe_soon(key, now);
   for (const std::string& id : touched.providers) {
-    provider_views_[id] = provider_view(herd_.providers().at(id));
+    const auto record = herd_.providers().find(id);
+    if (record != herd_.providers().end())
+      provider_views_[id] = provider_view(record->second);
     changed_ = true;
   }
 }

@@ -111,7 +111,7 @@ class Engine {
   std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
   std::shared_ptr<const model::KeyView> key_view(const KeyRecord& record, Instant now) const;
   std::shared_ptr<const model::ProviderView> provider_view(const ProviderRecord& record) const;
-  model::AgentView agent_view() const;
+  model::AgentView agent_view(Instant now);
   [[nodiscard]] SteadyTime next_deadline(Instant now) const;
 
   EngineOptions options_;

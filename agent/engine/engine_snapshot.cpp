@@ -60,7 +60,7 @@ void Engine::publish(Instant now) {
   snapshot->group_quotas = accounting_.group_status(now.wall);
   snapshot->drains = accounting_.drains(now);
   snapshot->rotations = rotations_;
-  snapshot->agent = agent_view();
+  snapshot->agent = agent_view(now);
   options_.published.set(std::move(snapshot), active_);
   published_at_ = now.steady;
   changed_ = false;
@@ -109,10 +109,11 @@ std::shared_ptr<const model::ProviderView> Engine::provider_view(
     view->incident_since = record.incident->since;
   }
   view->durations = record.durations;
+  view->authenticates = probing_.control().authenticates(record.provider->id);
   return view;
 }
 
-model::AgentView Engine::agent_view() const {
+model::AgentView Engine::agent_view(Instant now) {
   model::AgentView view = agent_;
   view.last_commit_at = pipeline_.last_success();
   view.commit_failures = pipeline_.failures();
@@ -122,6 +123,8 @@ model::AgentView Engine::agent_view() const {
   view.probes_in_flight = probing_.in_flight();
   view.probe_queue = probing_.waiting();
   view.schedule_delay = probing_.delays();
+  view.probes_skipped = probing_.skipped();
+  view.probe_budget_used = probing_.budget().used_ratio(now.wall);
   view.rotation_duration = pools_.durations();
   view.notifications = pools_.notifications();
   view.notification_failures = pools_.notification_failures();

@@ -69,8 +69,11 @@ void Herd::configure(const Setup& setup, Instant now) {
 void Herd::restore(const store::State& state, Instant now) {
   tracker_.restore(state.health, now);
   for (auto evidence = state.evidence.rbegin(); evidence != state.evidence.rend(); ++evidence) {
-    if (KeyRecord* record = find(evidence->key))
-      record->record(*evidence);
+    KeyRecord* record = find(evidence->key);
+    if (record == nullptr)
+      continue;
+    record->record(*evidence);
+    record->probe_history.record(*providers_.at(record->key.provider).provider, *evidence);
   }
   for (auto change = state.changes.rbegin(); change != state.changes.rend(); ++change) {
     if (KeyRecord* record = find(change->key))
@@ -157,6 +160,13 @@ void Herd::resume(const std::string& key, const std::string& actor, Instant now)
 
 void Herd::quota_reset(const std::string& key, Instant now) {
   apply(tracker_.quota_reset(key, now));
+}
+
+void Herd::control_answered(const std::string& provider, model::ProbeKind kind, bool accepts) {
+  touched_.providers.insert(provider);
+  if (accepts)
+    log_.warn("provider {}: its endpoint accepts any key at the probe {}, which proves nothing",
+              provider, model::to_string(kind));
 }
 
 void Herd::tick(Instant now) {

@@ -35,6 +35,8 @@ class Herd {
   void resume(const std::string& key, const std::string& actor, Instant now);
   void quota_reset(const std::string& key, Instant now);
   void tick(Instant now);
+  // An endpoint was shown a made-up key.
+  void control_answered(const std::string& provider, model::ProbeKind kind, bool accepts);
 
   // Null for a key that is not configured.
   KeyRecord* find(const std::string& key);

@@ -38,6 +38,8 @@ void KeyRecord::record(const model::Evidence& evidence) {
     verified = evidence.verdict == model::Verdict::ok;
   if (evidence.verdict == model::Verdict::ok)
     last_ok_at = std::max(last_ok_at.value_or(evidence.at), evidence.at);
+  if (evidence.verdict == model::Verdict::ok && evidence.source == model::EvidenceSource::usage_log)
+    served_at = std::max(served_at.value_or(evidence.at), evidence.at);
   if (!evidence.probe)
     return;
   last_probe = evidence;

@@ -80,7 +80,8 @@ struct KeyRecord {
   // The last evidence that speaks of the key was ok, and of the present secret.
   bool verified = false;
   std::optional<WallTime> last_ok_at;
-  std::optional<KeyStanding> told;  // the standing that the pools know
+  std::optional<WallTime> served_at;  // last success in the usage log
+  std::optional<KeyStanding> told;    // the standing that the pools know
 
   std::map<std::string, model::UsageCounts> usage_by_model;
   std::array<std::int64_t, model::kUsageFailureCount> usage_failures{};

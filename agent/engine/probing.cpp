@@ -6,54 +6,94 @@ namespace keyherd::engine {
 
 namespace {
 
-// The first probes of a new herd start this far apart, so that a provider is not stormed.
-constexpr std::chrono::milliseconds kFirstSpacing{20};
+// Real use shows that a key is good, and not all that a probe shows: now and then one is sent.
+constexpr std::chrono::hours kLongestUnprobed{1};
+// Where each proof is paid for, this often is enough.
+constexpr std::chrono::minutes kPaidProofEvery{15};
+constexpr std::string_view kBudgetSetting = "probe_budget";
+
+std::chrono::nanoseconds proof_interval(const model::Provider& provider, bool paid) {
+  return paid ? std::max<std::chrono::nanoseconds>(provider.probe.every, kPaidProofEvery)
+              : provider.probe.every;
+}
+
 }  // namespace
 
-void Probing::configure(Instant now) {
+void Probing::configure(const Setup& setup, Instant now) {
+  budget_.configure(setup.config.agent.probe_budget_tokens, setup.config.agent.probe_budget_usd);
+  control_.configure(setup.providers, now.steady);
+  std::map<std::string, std::int64_t> keys_of;
+  for (const auto& [id, record] : herd_.records())
+    ++keys_of[record.key.provider];
+  pace_.clear();
+  for (const auto& [id, provider] : setup.providers)
+    pace_.add(id, provider->base_url, keys_of[id], provider->probe.every,
+              provider->probe.min_spacing);
   std::map<std::string, std::chrono::nanoseconds> known = std::exchange(intervals_, {});
-  std::chrono::nanoseconds spread{0};
+  held_.clear();
   for (const auto& [id, record] : herd_.records()) {
-    const auto& settings = herd_.providers().at(record.key.provider).provider->probe;
-    intervals_[id] = settings.every;
-    if (known.erase(id) > 0) {
-      replan(id, now);
-    } else if (record.secret.secret) {
-      // A key that was probed before a restart keeps its rhythm.
-      const model::KeyHealth* health = herd_.tracker().health(id);
-      std::chrono::nanoseconds wait{0};
-      if (health != nullptr && health->last_probe_at && record.verified)
-        wait =
-            std::clamp<std::chrono::nanoseconds>(*health->last_probe_at + settings.every - now.wall,
-                                                 std::chrono::nanoseconds(0), settings.every);
-      schedule_.set(id, now.steady + wait + spread);
-      spread += kFirstSpacing;
-    }
+    const model::Provider& provider = provider_of(record);
+    const bool paid = probe::needs_paid_proof(provider, control_.trust(provider.id));
+    intervals_[id] = proof_interval(provider, paid);
+    known.erase(id);
+    replan(id, now);
   }
-  for (const auto& [id, interval] : known)
+  for (const auto& [id, interval] : known) {
     schedule_.remove(id);
+    reserved_.erase(id);
+    cooling_.erase(id);
+  }
+}
+
+void Probing::restore(const store::State& state, Instant now) {
+  const auto used = state.settings.find(std::string(kBudgetSetting));
+  if (used != state.settings.end())
+    budget_.restore(used->second, now.wall);
 }
 
 void Probing::replan(const std::string& key, Instant now) {
   const KeyRecord* record = herd_.find(key);
-  const auto plan = herd_.tracker().next_probe(key, now);
-  if (record == nullptr || !record->secret.secret || !plan) {
+  if (record == nullptr) {
     schedule_.remove(key);
     return;
   }
   if (busy_.contains(key))
     return;  // planned when it comes back
-  const double ratio = herd_.providers().at(record->key.provider).provider->probe.jitter;
-  std::chrono::nanoseconds wait = random_.jitter(plan->wait, ratio);
-  if (plan->not_before)
-    wait = plan->wait + (wait > plan->wait ? wait - plan->wait : plan->wait - wait);
+  const auto plan = herd_.tracker().next_probe(key, now);
+  if (!plan || !record->secret.secret) {
+    // Paused, or without a secret: its rhythm goes on, and what is not sent is counted.
+    reserved_.erase(key);
+    schedule_.set(key, now.steady + interval(key));
+    return;
+  }
+  if (!plan->not_before) {
+    cooling_.erase(key);
+    if (reserved_.contains(key))
+      return;  // it waits for its slot
+  }
+  reserved_.erase(key);
+  const model::KeyHealth* health = herd_.tracker().health(key);
+  const bool well = health != nullptr && health->consecutive_failures == 0 &&
+                    health->auth_strikes == 0 && !plan->urgent && !plan->not_before;
+  // Where each proof is paid for, the usual time is longer than `every`.
+  const std::chrono::nanoseconds base =
+      well && plan->wait.count() > 0
+          ? plan->wait + (interval(key) - provider_of(*record).probe.every)
+          : plan->wait;
+  std::chrono::nanoseconds wait = random_.jitter(base, provider_of(*record).probe.jitter);
+  if (plan->not_before) {
+    wait = base + (wait > base ? wait - base : base - wait);
+    if (cooling_.insert(key).second)
+      skip(ProbeSkip::cooldown,
+           base / std::max<std::chrono::nanoseconds>(interval(key), std::chrono::milliseconds(1)));
+  }
   schedule_.set(key, now.steady + wait);
 }
 
 void Probing::probe_soon(const std::string& key, Instant now) {
   const KeyRecord* record = herd_.find(key);
   if (record != nullptr && record->secret.secret && !busy_.contains(key) &&
-      herd_.tracker().next_probe(key, now))
+      !reserved_.contains(key) && herd_.tracker().next_probe(key, now))
     schedule_.set(key, now.steady);
 }
 
@@ -65,8 +105,8 @@ Promise<model::Evidence> Probing::ask(const std::string& key, Instant now) {
   } else if (!record->secret.secret) {
     promise.set(fail(ErrorCode::unavailable, "key " + key + ": " + record->secret.problem));
   } else {
-    Order order{key, std::nullopt, promise};
-    if (!start(order, now))
+    Order order{key, {}, promise, {}, false};
+    if (start(order, {}, now) == Start::no_room)
       urgent_.push_back(std::move(order));
   }
   return promise;
@@ -76,57 +116,185 @@ bool Probing::verify(const std::string& key, rotation::StepRequest step, Instant
   const KeyRecord* record = herd_.find(key);
   if (record == nullptr || !record->secret.secret)
     return false;
-  Order order{key, std::move(step), std::nullopt};
-  if (!start(order, now))
+  Order order{key, std::move(step), {}, {}, false};
+  if (start(order, {}, now) == Start::no_room)
     urgent_.push_back(std::move(order));
   return true;
 }
 
-bool Probing::start(Order order, Instant now) {
+// What people and rotations ask for is sent whatever the budget says; it counts all the same.
+Probing::Start Probing::start(Order order, probe::ProbeWish wish, Instant now) {
   const KeyRecord* record = herd_.find(order.key);
   if (record == nullptr || !record->secret.secret)
-    return true;  // gone meanwhile: whoever waits hears of it through the configuration
-  const auto& provider = herd_.providers().at(record->key.provider).provider;
+    return Start::started;  // gone meanwhile: whoever waits hears of it through the configuration
+  const std::string& provider = record->key.provider;
+  const bool on_demand = order.step || order.promise;
+  wish.may_pay = on_demand || budget_.admits(now.wall);
+  const probe::ProbeChoice choice = probe::choose_probe(provider_of(*record), record->probe_history,
+                                                        control_.trust(provider), wish, now.wall);
+  if (!choice.kind) {
+    skip(ProbeSkip::budget);
+    return Start::withheld;
+  }
+  if (!send(std::move(order), *choice.kind, record->secret.secret, provider))
+    return Start::no_room;
+  if (choice.went_without_paid)
+    skip(ProbeSkip::budget);
+  return Start::started;
+}
+
+bool Probing::send(Order order, model::ProbeKind kind, std::shared_ptr<const Secret> secret,
+                   const std::string& provider) {
   ProbeOrder probe;
   probe.id = next_order_++;
   probe.job.key = order.key;
-  probe.job.provider = provider;
-  probe.job.secret = record->secret.secret;
-  probe.job.kind = probe::choose_probe(*provider, record->probe_history, now.wall);
+  probe.job.provider = herd_.providers().at(provider).provider;
+  probe.job.secret = std::move(secret);
+  probe.job.kind = kind;
+  const std::uint64_t id = probe.id;
   if (!effects_.start_probe(std::move(probe)))
     return false;
-  orders_.emplace(next_order_ - 1, std::move(order));
+  order.paid = kind == model::ProbeKind::chat;
+  if (order.paid)
+    budget_.begin();
+  orders_.emplace(id, std::move(order));
+  return true;
+}
+
+bool Probing::run_controls(Instant now) {
+  while (const auto question = control_.take_due(now.steady)) {
+    if (!send({"", {}, {}, question, false}, question->kind, control_.bogus_key(),
+              question->provider)) {
+      control_.put_back(*question, now.steady);
+      return false;
+    }
+  }
   return true;
 }
 
 void Probing::run(Instant now) {
-  while (!urgent_.empty() && start(urgent_.front(), now))
+  while (!urgent_.empty() && start(urgent_.front(), {}, now) != Start::no_room)
     urgent_.erase(urgent_.begin());
-  if (!urgent_.empty())
+  if (!urgent_.empty() || !run_controls(now))
     return;
   while (auto due = schedule_.take_due(now.steady)) {
-    const auto& [key, at] = *due;
-    if (!start(Order{key, std::nullopt, std::nullopt}, now)) {
-      schedule_.set(key, at);  // no room: its delay keeps growing
+    if (!run_one(due->first, due->second, now))
       return;
-    }
-    busy_.insert(key);
-    model::observe(delays_, std::chrono::duration<double>(now.steady - at).count());
   }
+}
+
+// False: there is no room, and the key is due as before; its delay keeps growing.
+bool Probing::run_one(const std::string& key, SteadyTime due, Instant now) {
+  const KeyRecord* record = herd_.find(key);
+  if (record == nullptr)
+    return true;
+  const auto plan = herd_.tracker().next_probe(key, now);
+  if (!plan || !record->secret.secret) {
+    skip(ProbeSkip::disabled);
+    schedule_.set(key, now.steady + interval(key));
+    return true;
+  }
+  const std::string& provider = record->key.provider;
+  if (control_.is_awaited(provider)) {
+    reserved_.erase(key);
+    held_[provider].insert(key);
+    return true;
+  }
+  if (const auto later = shown_by_use(*record, *plan, now)) {
+    skip(ProbeSkip::recent_evidence);
+    reserved_.erase(key);
+    schedule_.set(key, *later);
+    return true;
+  }
+  auto slot = reserved_.find(key);
+  if (slot == reserved_.end()) {
+    const auto later = pace_.take(provider, now.steady);
+    slot = reserved_.emplace(key, due).first;
+    if (later) {
+      schedule_.set(key, *later);
+      return true;
+    }
+  }
+  switch (start({key, {}, {}, {}, false}, {plan->paid, true}, now)) {
+    case Start::no_room:
+      schedule_.set(key, due);
+      return false;
+    case Start::withheld:
+      schedule_.set(key, now.steady + interval(key));
+      break;
+    case Start::started:
+      busy_.insert(key);
+      model::observe(delays_, std::chrono::duration<double>(now.steady - slot->second).count());
+      break;
+  }
+  reserved_.erase(key);
+  return true;
+}
+
+// Until when the usage log answers for a healthy key: it has just served somebody. Not for a probe
+// that asks for more: for money, or after something that the log has not cleared up.
+std::optional<SteadyTime> Probing::shown_by_use(const KeyRecord& record,
+                                                const health::ProbePlan& plan, Instant now) const {
+  const model::KeyHealth* health = herd_.tracker().health(record.key.id);
+  if (health == nullptr || plan.urgent || plan.paid || plan.not_before || !record.served_at ||
+      !health->last_probe_at)
+    return std::nullopt;
+  const bool well = health->state == model::KeyState::healthy && record.verified &&
+                    health->consecutive_failures == 0 && health->auth_strikes == 0;
+  const std::chrono::nanoseconds every = interval(record.key.id);
+  const auto served = now.wall - *record.served_at;
+  const auto probed = now.wall - *health->last_probe_at;
+  const auto longest = std::max<std::chrono::nanoseconds>(every, kLongestUnprobed);
+  if (!well || served < served.zero() || served >= every || probed >= longest)
+    return std::nullopt;
+  // A probe that also brings the balance is worth its request.
+  const auto choice = probe::choose_probe(provider_of(record), record.probe_history,
+                                          control_.trust(record.key.provider), {}, now.wall);
+  if (choice.kind == model::ProbeKind::balance)
+    return std::nullopt;
+  return now.steady + std::min<std::chrono::nanoseconds>(every - served, longest - probed);
 }
 
 std::optional<SteadyTime> Probing::next_due() const {
   // Without room nothing can start before a probe comes back, and that wakes the loop by itself.
-  return urgent_.empty() ? schedule_.next_due() : std::nullopt;
+  if (!urgent_.empty())
+    return std::nullopt;
+  auto next = schedule_.next_due();
+  if (const auto control = control_.next_due())
+    next = std::min(next.value_or(*control), *control);
+  return next;
+}
+
+// A success where any key succeeds is no success.
+void Probing::weigh(const Order& order, model::Evidence& evidence) const {
+  const KeyRecord* record = herd_.find(order.key);
+  if (record == nullptr || evidence.verdict != model::Verdict::ok || !evidence.probe ||
+      !probe::is_worthless(control_.trust(record->key.provider), *evidence.probe))
+    return;
+  evidence.verdict = model::Verdict::bad_request;
+  evidence.message = "the endpoint accepts any key at the probe \"" +
+                     std::string(model::to_string(*evidence.probe)) +
+                     "\": it proves nothing; set probe.model, or control_every = \"0s\" if no key "
+                     "is needed";
 }
 
 std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
-                                                    const model::Evidence& evidence) {
+                                                    model::Evidence& evidence, Instant now) {
   const auto found = orders_.find(order_id);
   if (found == orders_.end())
     return std::nullopt;
   const Order order = std::move(found->second);
   orders_.erase(found);
+  if (order.paid)
+    budget_.end();
+  if (budget_.spend(model::saturating_add(evidence.input_tokens, evidence.output_tokens),
+                    evidence.cost, now.wall))
+    pipeline_.next().settings[std::string(kBudgetSetting)] = budget_.text();
+  if (order.question) {
+    answer_control(*order.question, evidence, now);
+    return std::nullopt;
+  }
+  weigh(order, evidence);
   if (order.promise)
     order.promise->set(evidence);
   if (!order.step) {
@@ -142,8 +310,56 @@ std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
   return done;
 }
 
-void Probing::cancelled(std::uint64_t order) {
-  orders_.erase(order);
+void Probing::answer_control(const NegativeControl::Question& question,
+                             const model::Evidence& evidence, Instant now) {
+  const bool was_worthless = probe::is_worthless(control_.trust(question.provider), question.kind);
+  const auto knew = control_.authenticates(question.provider);
+  control_.answered(question, evidence.verdict, now.steady);
+  const auto provider = herd_.providers().find(question.provider);
+  if (provider == herd_.providers().end())
+    return;  // a reload took it away
+  const bool accepts = probe::is_worthless(control_.trust(question.provider), question.kind);
+  const auto knows = control_.authenticates(question.provider);
+  if (knew != knows || was_worthless != accepts)
+    herd_.control_answered(question.provider, question.kind, accepts);
+  if (control_.is_awaited(question.provider))
+    return;
+  // A probe that keys were believed by has turned out to be worth nothing.
+  set_intervals(*provider->second.provider, accepts && !was_worthless, now);
+  release(question.provider, now);
+}
+
+void Probing::set_intervals(const model::Provider& provider, bool doubt, Instant now) {
+  const bool paid = probe::needs_paid_proof(provider, control_.trust(provider.id));
+  const std::chrono::nanoseconds interval = proof_interval(provider, paid);
+  for (const auto& [id, record] : herd_.records()) {
+    if (record.key.provider != provider.id)
+      continue;
+    if (std::exchange(intervals_[id], interval) != interval)
+      herd_.touch(id);
+    const auto plan = herd_.tracker().next_probe(id, now);
+    if (doubt && plan && !plan->not_before)
+      probe_soon(id, now);
+  }
+}
+
+void Probing::release(const std::string& provider, Instant now) {
+  const auto held = held_.extract(provider);
+  if (held.empty())
+    return;
+  for (const std::string& key : held.mapped())
+    replan(key, now);
+}
+
+void Probing::cancelled(std::uint64_t order_id, Instant now) {
+  const auto found = orders_.find(order_id);
+  if (found == orders_.end())
+    return;
+  if (found->second.paid)
+    budget_.end();
+  if (found->second.question)
+    control_.given_up(*found->second.question, now.steady);
+  orders_.erase(found);
 }
 
 std::chrono::nanoseconds Probing::interval(const std::string& key) const {

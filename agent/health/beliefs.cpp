@@ -88,9 +88,10 @@ void add_strikes(Record& record, const Evidence& evidence, const Moment& moment)
 void add_trouble(Record& record, const Evidence& evidence, const Moment& moment) {
   const auto& info = model::info(evidence.verdict);
   if (!record.trouble || record.trouble->kind != info.kind)
-    record.trouble = Trouble{info.kind, info.scope, moment.happened, moment.happened, 0};
+    record.trouble =
+        Trouble{info.kind, model::scope_of(evidence), moment.happened, moment.happened, 0};
   Trouble& trouble = *record.trouble;
-  trouble.scope = info.scope;
+  trouble.scope = model::scope_of(evidence);
   trouble.last = std::max(trouble.last, moment.happened);
   trouble.count += static_cast<int>(std::min<std::int64_t>(evidence.count, 1'000));
 }

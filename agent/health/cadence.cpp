@@ -119,6 +119,7 @@ void end_cooldown(Record& record, SteadyTime now) {
 
 ProbePlan plan_probe(const Record& record, Instant now, bool frozen) {
   ProbePlan plan;
+  plan.urgent = record.urgent;
   plan.paid = record.wants_paid || record.health.state == KeyState::exhausted;
   if (record.cooldown.ends) {
     plan.wait = std::max<nanoseconds>(nanoseconds(0), *record.cooldown.ends - now.steady);

@@ -289,7 +289,7 @@ void Tracker::Impl::take_back_verdicts(const ProviderWatch& watch, Instant now, 
 void Tracker::Impl::doubt_siblings(const Record& record, const model::Evidence& evidence,
                                    Instant now, Changes& changes) {
   const auto& info = model::info(evidence.verdict);
-  const bool shared = info.scope == model::VerdictScope::limit_group &&
+  const bool shared = model::scope_of(evidence) == model::VerdictScope::limit_group &&
                       (info.kind == VerdictClass::auth || info.kind == VerdictClass::quota);
   if (!shared)
     return;

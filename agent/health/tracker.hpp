@@ -61,6 +61,7 @@ struct Change {
 struct ProbePlan {
   std::chrono::nanoseconds wait{0};  // from now; 0: at once
   bool not_before = false;           // a cool-down: jitter may only make it later
+  bool urgent = false;               // asked for, before its usual time
   bool paid = false;  // only a paid probe (chat) or a balance can answer the open question
 };
 

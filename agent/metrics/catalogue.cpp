@@ -48,6 +48,9 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      "How long before a key's expiry an alert of this level is due."},
     {kKeys, "keyherd_endpoint_up", gauge, "provider, endpoint", "", core,
      "Whether the provider's endpoint itself works; 0 is one incident, not many bad keys."},
+    {kKeys, "keyherd_endpoint_authenticates", gauge, "provider, endpoint", "", optional,
+     "Whether the endpoint refuses a made-up key at the probe of first choice; 0: that probe's "
+     "success does not count."},
 
     {kProbes, "keyherd_probes_total", counter, "key, provider, probe", "", core,
      "Probes finished."},
@@ -80,6 +83,8 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
     {kProbes, "keyherd_probes_in_flight", gauge, "", "", core, "Probes under way."},
     {kProbes, "keyherd_probe_queue_length", gauge, "", "", core,
      "Probes that are due and wait for a worker."},
+    {kProbes, "keyherd_probe_budget_used_ratio", gauge, "", "ratio", optional,
+     "Used share of the day's budget for probes, of tokens or money, whichever is nearer its end."},
 
     {kQuota, "keyherd_quota_used_ratio", gauge, "key, provider, quota", "ratio", optional,
      "Used share of the quota in its current window, may exceed 1."},
@@ -127,6 +132,8 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      optional, "Time of the answer that the rate limits are from."},
     {kLimits, "keyherd_balance_remaining", gauge, "key, provider, currency", "money", optional,
      "Balance of the key's account at the last successful query."},
+    {kLimits, "keyherd_balance_threshold", gauge, "key, provider, currency, level", "money",
+     optional, "Configured balance at or below which an alert of this level is due."},
     {kLimits, "keyherd_balance_last_success_timestamp_seconds", gauge, "key, provider", "seconds",
      optional, "Time of the last successful query of the balance."},
     {kLimits, "keyherd_balance_drop_total", counter, "key, provider, currency", "money", optional,

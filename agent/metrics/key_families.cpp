@@ -65,6 +65,17 @@ void write_endpoints(TextWriter& out, const Herd& herd) {
     out.sample(row.label, row.endpoint, std::int64_t{row.view->up});
 }
 
+void write_authenticates(TextWriter& out, const Herd& herd) {
+  for (const ProviderRow& row : herd.providers)
+    if (row.view->authenticates)
+      out.sample(row.label, row.endpoint, std::int64_t{*row.view->authenticates});
+}
+
+void write_budget_used(TextWriter& out, const Herd& herd) {
+  if (const auto& used = herd.snapshot->agent.probe_budget_used)
+    out.sample({}, {}, *used);
+}
+
 void write_probes(TextWriter& out, const KeyRow& row) {
   static const auto kKinds = labels_of_enum<model::ProbeKind>(
       "probe", model::kProbeKindCount, [](model::ProbeKind kind) { return to_string(kind); });
@@ -142,6 +153,7 @@ constexpr std::array kKeyFamilies{
             [](Out& out, const Row& row) { known(out, row, row.view->key.expires_at); }),
     whole("keyherd_key_expiry_threshold_seconds", write_expiry_thresholds),
     whole("keyherd_endpoint_up", write_endpoints),
+    whole("keyherd_endpoint_authenticates", write_authenticates),
 };
 
 constexpr std::array kProbeFamilies{
@@ -182,6 +194,7 @@ constexpr std::array kProbeFamilies{
           }),
     whole("keyherd_probe_queue_length",
           [](Out& out, const Herd& herd) { out.sample({}, {}, herd.snapshot->agent.probe_queue); }),
+    whole("keyherd_probe_budget_used_ratio", write_budget_used),
 };
 
 }  // namespace

@@ -32,6 +32,22 @@ void write_quota_thresholds(TextWriter& out, const QuotaRow& row) {
     out.sample(row.labels, kLevels[kLevelCount - count + i], thresholds[i]);
 }
 
+// Beside each balance that has them, so that rules can compare the two.
+void write_balance_thresholds(TextWriter& out, const KeyRow& row) {
+  if (row.provider == nullptr)
+    return;
+  const auto& thresholds = row.provider->view->provider.balance_thresholds;
+  for (const auto& balance : row.balances) {
+    const auto found = thresholds.find(balance.fact->currency);
+    if (found == thresholds.end())
+      continue;
+    if (found->second.critical)
+      out.sample(row.labels, balance.label + ",level=\"critical\"", money(*found->second.critical));
+    if (found->second.warning)
+      out.sample(row.labels, balance.label + ",level=\"warning\"", money(*found->second.warning));
+  }
+}
+
 constexpr std::array kQuotaFamilies{
     per_quota("keyherd_quota_used_ratio",
               [](TextWriter& out, const QuotaRow& row) {
@@ -151,6 +167,7 @@ constexpr std::array kLimitFamilies{
               for (const auto& balance : row.balances)
                 out.sample(row.labels, balance.label, money(balance.fact->nanos));
             }),
+    per_key("keyherd_balance_threshold", write_balance_thresholds),
     per_key("keyherd_balance_last_success_timestamp_seconds",
             [](TextWriter& out, const KeyRow& row) { known(out, row, row.view->balances_at); }),
     per_key("keyherd_balance_drop_total",

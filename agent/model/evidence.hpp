@@ -47,6 +47,7 @@ struct Evidence {
   std::string message;     // what the provider said: redacted, printable, ≤ 200 bytes
   // Provider-stated end of the condition (Retry-After, a quota reset). Wins over any computed one.
   std::optional<WallTime> retry_at;
+  std::optional<VerdictScope> scope;  // whom it touches, where the answer says so itself
 
   // Of probes only:
   std::optional<ProbeKind> probe;
@@ -58,5 +59,10 @@ struct Evidence {
   std::int64_t output_tokens = 0;
   NanoUsd cost = 0;
 };
+
+// Whom the evidence touches besides its key.
+inline VerdictScope scope_of(const Evidence& evidence) {
+  return evidence.scope.value_or(info(evidence.verdict).scope);
+}
 
 }  // namespace keyherd::model

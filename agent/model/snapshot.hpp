@@ -97,6 +97,8 @@ struct ProviderView {
   std::optional<WallTime> incident_since;
   std::array<HistogramView, kProbeKindCount> durations;
   std::optional<double> clock_skew_seconds;
+  // Whether the endpoint refuses a made-up key; nothing while that is not known.
+  std::optional<bool> authenticates;
 };
 
 struct SourceView {
@@ -126,6 +128,7 @@ struct AgentView {
   std::int64_t probes_in_flight = 0;
   std::int64_t probe_queue = 0;
   std::array<std::int64_t, 4> probes_skipped{};  // budget, cooldown, recent_evidence, disabled
+  std::optional<double> probe_budget_used;       // of the day; nothing: there is no budget
   HistogramView schedule_delay;
   HistogramView rotation_duration;
   std::map<std::string, std::int64_t> notifications;          // by target kind

@@ -45,6 +45,17 @@ std::string_view to_string(Verdict verdict) {
   return info(verdict).name;
 }
 
+namespace {
+constexpr std::array<std::string_view, 4> kScopes{"key", "limit_group", "provider", "agent"};
+}  // namespace
+
+std::string_view to_string(VerdictScope scope) {
+  return name_of(kScopes, scope);
+}
+std::optional<VerdictScope> verdict_scope_from_string(std::string_view name) {
+  return value_of<VerdictScope>(kScopes, name);
+}
+
 std::optional<Verdict> verdict_from_string(std::string_view name) {
   for (const VerdictInfo& row : verdict_table()) {
     if (row.name == name)

@@ -40,6 +40,8 @@ enum class VerdictClass {
 
 // Whom a verdict touches besides the key that showed it.
 enum class VerdictScope { key, limit_group, provider, agent };
+std::string_view to_string(VerdictScope scope);
+std::optional<VerdictScope> verdict_scope_from_string(std::string_view name);
 
 struct VerdictInfo {
   Verdict verdict;

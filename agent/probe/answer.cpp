@@ -83,6 +83,20 @@ std::optional<WallTime> end_in_body(const json& body, WallTime now, std::chrono:
   return parse(find(body, "/error/availability/retry_after"));
 }
 
+// "Please retry after 12 seconds.", as Azure writes besides its header.
+std::optional<WallTime> wait_in_message(std::string_view message, WallTime now) {
+  constexpr std::string_view kBefore = "retry after ";
+  const std::string lower = to_lower(message);
+  const std::size_t found = lower.find(kBefore);
+  if (found == std::string::npos)
+    return std::nullopt;
+  std::string_view rest = std::string_view(lower).substr(found + kBefore.size());
+  const std::size_t end = std::min(rest.find_first_not_of("0123456789."), rest.size());
+  if (!rest.substr(end).starts_with(" second"))
+    return std::nullopt;
+  return parse_reset_time(rest.substr(0, end), now);
+}
+
 }  // namespace
 
 Answer take_apart(const net::HttpResponse& response) {
@@ -143,7 +157,10 @@ std::optional<WallTime> stated_end(const net::HttpResponse& response, const Answ
   if (const auto end =
           parse_reset_time(response.header("retry-after"), now, ResetUnit::seconds, skew))
     return end;
-  return answer.body != nullptr ? end_in_body(unwrap(*answer.body), now, skew) : std::nullopt;
+  if (answer.body != nullptr)
+    if (const auto end = end_in_body(unwrap(*answer.body), now, skew))
+      return end;
+  return wait_in_message(answer.message, now);
 }
 
 std::optional<WallTime> time_in_message(std::string_view message) {

@@ -25,7 +25,15 @@ bool holds_pattern(std::string_view text, std::string_view pattern) {
   return true;
 }
 
-bool matches(const Rule& rule, const Answer& answer, std::string_view lower_text) {
+// What a matching line of any table says.
+struct Finding {
+  Verdict verdict = Verdict::server_error;
+  Reset reset = Reset::none;
+  std::optional<model::VerdictScope> scope;
+};
+
+template <class AnyRule>
+bool matches(const AnyRule& rule, const Answer& answer, std::string_view lower_text) {
   const bool status = rule.statuses.empty() ||
                       std::any_of(rule.statuses.begin(), rule.statuses.end(), [&](StatusRange r) {
                         return answer.status >= r.from && answer.status <= r.to;
@@ -39,17 +47,30 @@ bool matches(const Rule& rule, const Answer& answer, std::string_view lower_text
   if (!rule.codes.empty() && !std::any_of(rule.codes.begin(), rule.codes.end(), names_code))
     return false;
   return rule.texts.empty() ||
-         std::any_of(rule.texts.begin(), rule.texts.end(),
-                     [&](std::string_view pattern) { return holds_pattern(lower_text, pattern); });
+         std::any_of(rule.texts.begin(), rule.texts.end(), [&](std::string_view pattern) {
+           return holds_pattern(lower_text, to_lower(pattern));
+         });
 }
 
-const Rule* first_match(const ProviderType& type, const Answer& answer) {
+template <class Rules>
+std::optional<Finding> first_in(const Rules& rules, const Answer& answer,
+                                std::string_view lower_text) {
+  for (const auto& rule : rules)
+    if (matches(rule, answer, lower_text))
+      return Finding{rule.verdict, rule.reset, rule.scope};
+  return std::nullopt;
+}
+
+// Every answer finds something: the generic rules cover all statuses of errors.
+Finding first_match(std::span<const model::ErrorRule> own, const ProviderType& type,
+                    const Answer& answer) {
   const std::string text = to_lower(answer.searchable);
-  for (const auto* rules : {&type.rules, &generic_rules()})
-    for (const Rule& rule : *rules)
-      if (matches(rule, answer, text))
-        return &rule;
-  return nullptr;
+  auto finding = first_in(own, answer, text);
+  if (!finding)
+    finding = first_in(type.rules, answer, text);
+  if (!finding)
+    finding = first_in(generic_rules(), answer, text);
+  return finding.value_or(Finding{});
 }
 
 WallTime next_month(WallTime now) {
@@ -69,6 +90,8 @@ std::optional<WallTime> next_pacific_midnight(WallTime now) {
   }
 }
 
+constexpr std::chrono::hours kBeijingAhead{8};
+
 std::optional<WallTime> ruled_end(Reset reset, const Answer& answer, WallTime now) {
   switch (reset) {
     case Reset::none:
@@ -79,6 +102,10 @@ std::optional<WallTime> ruled_end(Reset reset, const Answer& answer, WallTime no
       return next_pacific_midnight(now);
     case Reset::in_message:
       return time_in_message(answer.message);
+    case Reset::in_message_beijing:
+      if (const auto time = time_in_message(answer.message))
+        return *time - kBeijingAhead;
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -97,17 +124,17 @@ std::string described(const Answer& answer, int http_status) {
          (answer.body != nullptr ? " without a message" : " with a body that is not JSON");
 }
 
-Classified classify_error(const ProviderType& type, const Answer& answer,
-                          const net::HttpResponse& response, WallTime now) {
+Classified classify_error(const ProviderType& type, std::span<const model::ErrorRule> own,
+                          const Answer& answer, const net::HttpResponse& response, WallTime now) {
   Classified result;
   result.reading.message = described(answer, response.status);
-  const Rule* rule = first_match(type, answer);
-  result.reading.verdict = rule != nullptr ? rule->verdict : Verdict::server_error;
+  const Finding finding = first_match(own, type, answer);
+  result.reading.verdict = finding.verdict;
+  result.reading.scope = finding.scope;
   if (!has_an_end(result.reading.verdict))
     return result;
   // A day's quota ends when the rule says, whatever short wait comes with it.
-  if (rule != nullptr && rule->reset != Reset::none)
-    result.retry_at = ruled_end(rule->reset, answer, now);
+  result.retry_at = ruled_end(finding.reset, answer, now);
   if (!result.retry_at)
     result.retry_at = stated_end(response, answer, now);
   if (result.reading.verdict == Verdict::rate_limited && result.retry_at &&
@@ -142,7 +169,7 @@ void adapt_to_probe(const Rung& rung, ProbeKind kind, const Answer& answer, Clas
 }  // namespace
 
 Classified classify(const ProviderType& type, ProbeKind kind, const net::HttpResponse& response,
-                    WallTime now) {
+                    WallTime now, std::span<const model::ErrorRule> own) {
   const auto& rung = type.rung(kind);
   if (!rung) {
     Classified none;
@@ -161,7 +188,7 @@ Classified classify(const ProviderType& type, ProbeKind kind, const net::HttpRes
   }
   if (response.status == 200 && answer.body != nullptr)
     demote(answer);
-  Classified result = classify_error(type, answer, response, now);
+  Classified result = classify_error(type, own, answer, response, now);
   adapt_to_probe(*rung, kind, answer, result);
   return result;
 }

@@ -3,6 +3,7 @@
 // What an answer, or its absence, says about a key. Pure functions; any thread.
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.hpp"
@@ -21,9 +22,11 @@ struct Classified {
 };
 
 // `kind` is the probe that was answered. Never ok unless the answer is the documented success (for
-// auth: a refusal that only a valid key gets).
+// auth: a refusal that only a valid key gets). `own` are the rules of the configuration, which come
+// before the type's.
 Classified classify(const ProviderType& type, model::ProbeKind kind,
-                    const net::HttpResponse& response, WallTime now);
+                    const net::HttpResponse& response, WallTime now,
+                    std::span<const model::ErrorRule> own = {});
 
 // A transport error: network, or what else is known of it.
 Classified classify_failure(const ProviderType& type, model::ProbeKind kind, const Error& error);

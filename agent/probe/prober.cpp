@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "probe/classifier.hpp"
 #include "probe/rate_limits.hpp"
+#include "probe/readers.hpp"
 #include "probe/request.hpp"
 
 namespace keyherd::probe {
@@ -13,6 +14,18 @@ namespace {
 using model::Verdict;
 
 constexpr std::size_t kMessageBytes = 200;
+
+// What a balance is counted in where the answer does not say.
+void name_currencies(std::vector<model::Balance>& balances, const ProviderType& type,
+                     const model::Provider& provider) {
+  const auto url = net::parse_url(provider.base_url);
+  if (!url)
+    return;
+  for (model::Balance& balance : balances)
+    for (const auto& [ending, currency] : type.currencies)
+      if (balance.currency == kNoCurrency && url->host.ends_with(ending))
+        balance.currency = currency;
+}
 
 // tokens × price per million, saturating: a probe has few tokens, but a provider may claim any
 // number.
@@ -31,9 +44,11 @@ model::NanoUsd price_of(const Reading& reading, const model::Provider& provider,
   if (reading.cost)
     return *reading.cost;
   const auto price = provider.prices.find(model);
-  if (price == provider.prices.end())
+  const ProviderType& type = *find_provider_type(provider.type);
+  if (price == provider.prices.end() && model != type.chat_model)
     return 0;
-  const auto& [input, cached_input, cache_write, output] = price->second;
+  const auto& [input, cached_input, cache_write, output] =
+      price != provider.prices.end() ? price->second : type.chat_price;
   const std::int64_t fresh = reading.input_tokens - reading.cached_input_tokens;
   return model::saturating_add(
       cost_of(fresh, input),
@@ -60,6 +75,7 @@ void fill_in(model::Evidence& evidence, Classified&& classified, const Redactor&
   // Redacted before it is cut, so that no half of a secret can stay.
   evidence.message = printable(redactor.redact(reading.message), kMessageBytes);
   evidence.retry_at = classified.retry_at;
+  evidence.scope = reading.scope;
   evidence.balances = std::move(reading.balances);
   evidence.input_tokens = reading.input_tokens;
   evidence.output_tokens = reading.output_tokens;
@@ -94,7 +110,8 @@ model::Evidence run_probe(const ProbeJob& job, net::Transport& transport, const 
   evidence.http_status = response->status;
   evidence.latency = response->latency;
   evidence.rate_limits = read_rate_limits(*response, answered.wall);
-  Classified classified = classify(*type, job.kind, *response, answered.wall);
+  Classified classified = classify(*type, job.kind, *response, answered.wall, provider.rules);
+  name_currencies(classified.reading.balances, *type, provider);
   evidence.cost = price_of(classified.reading, provider, probe_model(*type, provider));
   fill_in(evidence, std::move(classified), redactor);
   return evidence;

@@ -1,6 +1,7 @@
 #include "probe/provider_type.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.hpp"
 #include "probe/providers/types.hpp"
@@ -44,6 +45,14 @@ std::string joined_names(const ProviderType& type) {
 
 }  // namespace
 
+model::Price usd_per_million(double input, double cached_input, double cache_write, double output) {
+  const auto nanos = [](double usd) {
+    return static_cast<model::NanoUsd>(
+        std::llround(usd * static_cast<double>(model::kNanosPerUsd)));
+  };
+  return {nanos(input), nanos(cached_input), nanos(cache_write), nanos(output)};
+}
+
 ProviderType openai_shaped(std::string_view name) {
   ProviderType type;
   type.name = name;
@@ -74,6 +83,11 @@ Status check_provider(const model::Provider& provider) {
   const ProviderType* type = find_provider_type(provider.type);
   if (type == nullptr)
     return fail(ErrorCode::invalid, "provider type \"" + provider.type + "\" is not known");
+  for (const auto& [name, path] : provider.probe.paths)
+    if (const auto own = model::probe_kind_from_string(name); !own || !type->rung(*own))
+      return fail(ErrorCode::invalid, "probe.paths: type \"" + provider.type +
+                                          "\" has no probe \"" + name + "\"; it has " +
+                                          joined_names(*type));
   const auto kind = kind_of(provider.probe.method);
   if (!kind)
     return {};

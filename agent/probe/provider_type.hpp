@@ -29,7 +29,8 @@ struct Reading {
   std::int64_t input_tokens = 0;  // cached ones included
   std::int64_t cached_input_tokens = 0;
   std::int64_t output_tokens = 0;
-  std::optional<model::NanoUsd> cost;  // as the provider states it
+  std::optional<model::NanoUsd> cost;        // as the provider states it
+  std::optional<model::VerdictScope> scope;  // where it is not the verdict's own
 };
 
 // Reads the JSON of a 200. What is not the documented shape is server_error, never ok.
@@ -45,28 +46,28 @@ struct Rung {
   Reader read = nullptr;  // none: a 200 is nonsense here (auth by an empty body)
 };
 
-struct StatusRange {
-  int from;
-  int to;
-};
+using model::StatusRange;
+using Reset = model::RuleReset;
 
-// How to know the end of a condition when the answer names none in a header or a field.
-enum class Reset { none, next_month_utc, midnight_pacific, in_message };
-
-// A line of the error table: it matches when each non-empty list has a match. First match wins.
+// As model::ErrorRule, of literals. First match wins.
 struct Rule {
   model::Verdict verdict;
   std::vector<StatusRange> statuses;
-  std::vector<std::string_view> codes;  // equal to a code, type, status or reason of the body
-  // Part of the message or of a quota id, ignoring case; "*" stands for anything between.
+  std::vector<std::string_view> codes;
   std::vector<std::string_view> texts;
   Reset reset = Reset::none;
+  std::optional<model::VerdictScope> scope{};
+};
+
+// What a provider's balance is counted in where its answer does not say: by the host's ending.
+struct CurrencyOfHost {
+  std::string_view host_ending;
+  std::string_view currency;
 };
 
 enum class ChatShape { openai, anthropic, gemini };
 
-// How the length of the answer is limited: by the model's name, or always the new or old field.
-enum class LimitField { by_model, max_tokens, max_completion_tokens };
+using model::LimitField;
 
 struct ProviderType {
   std::string_view name;
@@ -79,9 +80,11 @@ struct ProviderType {
   // Whether the balance probe also tells that the key can spend, so that it ends an exhaustion.
   bool balance_tells_spending = false;
   ChatShape shape = ChatShape::openai;
-  LimitField limit_field = LimitField::by_model;
+  LimitField limit_field = LimitField::automatic;
   bool disable_thinking = false;
   std::string_view chat_model;  // empty: the configuration must name one
+  model::Price chat_price;      // of chat_model, where the configuration has none; 0: not known
+  std::vector<CurrencyOfHost> currencies;
   // It keeps requests open when it is busy: a chat without an answer in time means no capacity.
   bool chat_timeout_is_overload = false;
   // A wait longer than this is a quota, not a rate.

@@ -23,9 +23,11 @@ Reading good() {
   return reading;
 }
 
-Reading refused(Verdict verdict, std::string_view message) {
+Reading refused(Verdict verdict, std::string_view message,
+                std::optional<model::VerdictScope> scope = std::nullopt) {
   Reading reading;
   reading.verdict = verdict;
+  reading.scope = scope;
   reading.message = message;
   return reading;
 }
@@ -156,6 +158,7 @@ Reading read_openrouter_key(const json& body) {
   if (reading.verdict != Verdict::ok) {
     reading.verdict = Verdict::quota_exhausted;  // the key's own cap, not the account's money
     reading.message = "the key's spending limit is used up";
+    reading.scope = model::VerdictScope::key;
   }
   return reading;
 }
@@ -164,9 +167,7 @@ Reading read_moonshot_balance(const json& body) {
   const auto nanos = as_nanos(find(body, "/data/available_balance"));
   if (!nanos || !as_bool(find(body, "/status")).value_or(false))
     return not_understood("a balance");
-  // The answer names no currency: USD at api.moonshot.ai, CNY at api.moonshot.cn. XXX is ISO 4217's
-  // code for "no currency".
-  return by_balance("XXX", *nanos);
+  return by_balance(std::string(kNoCurrency), *nanos);
 }
 
 Reading read_siliconflow_user(const json& body) {
@@ -174,7 +175,7 @@ Reading read_siliconflow_user(const json& body) {
   const auto nanos = as_nanos(find(body, "/data/totalBalance"));
   if (as_count(find(body, "/code")).value_or(0) != 20'000 || !nanos)
     return not_understood("a balance");
-  return by_balance("CNY", *nanos);
+  return by_balance(std::string(kNoCurrency), *nanos);
 }
 
 Reading read_newapi_token(const json& body) {
@@ -184,7 +185,8 @@ Reading read_newapi_token(const json& body) {
     return not_understood("the token's quota");
   if (*unlimited || *available > 0)
     return good();
-  return refused(Verdict::quota_exhausted, "the token's quota is used up");
+  return refused(Verdict::quota_exhausted, "the token's quota is used up",
+                 model::VerdictScope::key);
 }
 
 Reading read_xai_key(const json& body) {
@@ -211,7 +213,8 @@ Reading read_litellm_key(const json& body) {
     return refused(Verdict::disabled_key, "the key is blocked");
   const auto budget = as_nanos(find(body, "/info/max_budget"));
   if (budget && *spend >= *budget)
-    return refused(Verdict::quota_exhausted, "the key's budget is used up");
+    return refused(Verdict::quota_exhausted, "the key's budget is used up",
+                   model::VerdictScope::key);
   return good();
 }
 

@@ -8,6 +8,9 @@
 
 namespace keyherd::probe {
 
+// ISO 4217's code for "no currency": the answer names none.
+inline constexpr std::string_view kNoCurrency = "XXX";
+
 // {"data":[…]}, {"models":[…]}, or a bare list.
 Reading read_model_list(const nlohmann::json& body);
 // {"choices":[…],"usage":{…}}

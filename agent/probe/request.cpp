@@ -20,54 +20,54 @@ bool is_reasoning_model(std::string_view model) {
          (name.size() >= 2 && name[0] == 'o' && name[1] >= '1' && name[1] <= '9');
 }
 
-json openai_body(const ProviderType& type, const std::string& model) {
+json openai_body(const ProviderType& type, const model::ProbeSettings& settings,
+                 const std::string& model) {
   json body = {{"model", model},
                {"messages", json::array({{{"role", "user"}, {"content", "ping"}}})}};
-  switch (type.limit_field) {
-    case LimitField::by_model:
-      if (is_reasoning_model(model))
-        body["max_completion_tokens"] = kReasoningTokens;
-      else
-        body["max_tokens"] = 1;
-      break;
-    case LimitField::max_tokens:
-      body["max_tokens"] = 1;
-      break;
-    case LimitField::max_completion_tokens:
-      body["max_completion_tokens"] = 1;
-      break;
-  }
+  const bool reasons = is_reasoning_model(model);
+  LimitField field = settings.limit_field.value_or(type.limit_field);
+  if (field == LimitField::automatic)
+    field = reasons ? LimitField::max_completion_tokens : LimitField::max_tokens;
+  body[std::string(model::to_string(field))] =
+      settings.limit_tokens.value_or(reasons ? kReasoningTokens : 1);
   if (type.disable_thinking)
     body["thinking"] = {{"type", "disabled"}};
   return body;
 }
 
-std::string chat_body(const ProviderType& type, const std::string& model) {
+std::string chat_body(const ProviderType& type, const model::ProbeSettings& settings,
+                      const std::string& model) {
+  const int tokens = settings.limit_tokens.value_or(1);
   switch (type.shape) {
     case ChatShape::openai:
-      return dump_json(openai_body(type, model));
+      return dump_json(openai_body(type, settings, model));
     case ChatShape::anthropic:
       return dump_json({{"model", model},
-                        {"max_tokens", 1},
+                        {"max_tokens", tokens},
                         {"messages", json::array({{{"role", "user"}, {"content", "ping"}}})}});
     case ChatShape::gemini:
-      return dump_json({{"contents", json::array({{{"role", "user"},
-                                                   {"parts", json::array({{{"text", "ping"}}})}}})},
-                        {"generationConfig",
-                         {{"maxOutputTokens", 1}, {"thinkingConfig", {{"thinkingBudget", 0}}}}}});
+      return dump_json(
+          {{"contents",
+            json::array({{{"role", "user"}, {"parts", json::array({{{"text", "ping"}}})}}})},
+           {"generationConfig",
+            {{"maxOutputTokens", tokens}, {"thinkingConfig", {{"thinkingBudget", 0}}}}}});
   }
   return {};
 }
 
-std::string join(const model::Provider& provider, const Rung& rung, const std::string& model) {
+std::string join(const model::Provider& provider, model::ProbeKind kind, const Rung& rung,
+                 const std::string& model) {
   constexpr std::string_view kVersion = "/v1";
   std::string_view base = provider.base_url;
   if (base.ends_with('/'))
     base.remove_suffix(1);
-  if (rung.at_root && base.ends_with(kVersion))
+  // A path of the configuration stands after base_url as it is.
+  const auto own = provider.probe.paths.find(std::string(model::to_string(kind)));
+  const bool is_own = own != provider.probe.paths.end();
+  if (!is_own && rung.at_root && base.ends_with(kVersion))
     base.remove_suffix(kVersion.size());
   constexpr std::string_view kModel = "{model}";
-  std::string path(rung.path);
+  std::string path = is_own ? own->second : std::string(rung.path);
   if (const std::size_t at = path.find(kModel); at != std::string::npos)
     path.replace(at, kModel.size(), url_encode(model));
   return std::string(base) + path;
@@ -85,18 +85,19 @@ net::HttpRequest build_request(const ProviderType& type, const model::Provider& 
   const std::string model = probe_model(type, provider);
   net::HttpRequest request;
   request.method = rung.method;
-  request.url = join(provider, rung, model);
+  request.url = join(provider, kind, rung, model);
   for (const auto& [name, value] : type.headers)
     request.headers.emplace_back(name, value);
   for (const auto& [name, value] : provider.headers)
     request.headers.emplace_back(name, value);
   if (kind == model::ProbeKind::chat)
-    request.body = chat_body(type, model);
+    request.body = chat_body(type, provider.probe, model);
   else if (rung.method == "POST")
     request.body = "{}";
   request.secret = &secret;
-  request.secret_header = type.auth_header;
-  request.secret_prefix = type.auth_prefix;
+  request.secret_header = provider.auth_header.value_or(std::string(type.auth_header));
+  request.secret_prefix =
+      provider.auth_header ? provider.auth_prefix.value_or("") : std::string(type.auth_prefix);
   request.timeout = std::chrono::ceil<std::chrono::milliseconds>(provider.probe.timeout);
   request.ca_file = provider.ca_file;
   return request;

@@ -17,6 +17,7 @@ const ProviderType& anthropic_type() {
     type.headers = {{"anthropic-version", "2023-06-01"}};
     type.shape = ChatShape::anthropic;
     type.chat_model = "claude-haiku-4-5";
+    type.chat_price = usd_per_million(1.0, 0.1, 1.25, 5.0);
     type.rungs = {Rung{"GET", "/v1/models?limit=1", true, read_model_list}, std::nullopt,
                   Rung{"POST", "/v1/messages", true, read_anthropic_message}, std::nullopt};
     type.ladder = {ProbeKind::models};

@@ -18,6 +18,7 @@ const ProviderType& deepseek_type() {
     type.limit_field = LimitField::max_tokens;
     type.disable_thinking = true;
     type.chat_model = "deepseek-flash";
+    type.chat_price = usd_per_million(0.30, 0.006, 0.30, 1.20);
     type.chat_timeout_is_overload = true;
     type.rules = {
         {Verdict::invalid_key, {only(401)}, {}, {}},

@@ -16,6 +16,7 @@ const ProviderType& gemini_type() {
     type.auth_prefix = "";
     type.shape = ChatShape::gemini;
     type.chat_model = "gemini-2.5-flash-lite";
+    type.chat_price = usd_per_million(0.1, 0.01, 0.1, 0.4);
     type.rungs = {Rung{"GET", "/models?pageSize=1", false, read_model_list}, std::nullopt,
                   Rung{"POST", "/models/{model}:generateContent", false, read_gemini_content},
                   std::nullopt};

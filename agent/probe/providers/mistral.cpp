@@ -12,6 +12,7 @@ const ProviderType& mistral_type() {
     ProviderType type = openai_shaped("mistral");
     type.limit_field = LimitField::max_tokens;
     type.chat_model = "mistral-small-latest";
+    type.chat_price = usd_per_million(0.2, 0.2, 0.2, 0.6);
     type.rules = joined(
         {
             {Verdict::quota_exhausted, {only(402)}, {}, {"limit"}},

@@ -16,6 +16,8 @@ const ProviderType& moonshot_type() {
     type.balance_tells_spending = true;
     type.limit_field = LimitField::max_tokens;
     type.chat_model = "kimi-k2.5";
+    type.chat_price = usd_per_million(0.6, 0.1, 0.6, 2.25);
+    type.currencies = {{".cn", "CNY"}, {".ai", "USD"}};
     type.rules = {
         {Verdict::invalid_key, {}, {"invalid_authentication_error", "incorrect_api_key_error"}, {}},
         {Verdict::quota_exhausted,

@@ -22,7 +22,12 @@ const ProviderType& newapi_type() {
              {"insufficient_user_quota", "insufficient_balance"},
              {}},
             {Verdict::disabled_key, {only(401), only(403)}, {}, {"令牌已过期", "令牌状态不可用"}},
-            {Verdict::quota_exhausted, {only(401), only(403), only(429)}, {}, {"令牌额度已用尽"}},
+            {Verdict::quota_exhausted,
+             {only(401), only(403), only(429)},
+             {},
+             {"令牌额度已用尽"},
+             Reset::none,
+             model::VerdictScope::key},
             {Verdict::invalid_key, {only(401)}, {}, {}},
         },
         openai_code_rules());

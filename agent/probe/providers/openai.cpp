@@ -8,6 +8,7 @@ const ProviderType& openai_type() {
   static const ProviderType kType = [] {
     ProviderType type = openai_shaped("openai");
     type.chat_model = "gpt-4.1-nano";
+    type.chat_price = usd_per_million(0.1, 0.025, 0.1, 0.4);
     type.rules = openai_code_rules();
     return type;
   }();

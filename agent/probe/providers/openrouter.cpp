@@ -17,6 +17,7 @@ const ProviderType& openrouter_type() {
     type.rungs[3] = std::nullopt;
     type.ladder = {ProbeKind::balance};
     type.chat_model = "openai/gpt-4.1-nano";
+    type.chat_price = usd_per_million(0.1, 0.025, 0.1, 0.4);
     type.rules = {
         {Verdict::rate_limited,
          {only(402)},
@@ -26,7 +27,13 @@ const ProviderType& openrouter_type() {
         {Verdict::balance_exhausted, {only(402)}, {}, {}},
         {Verdict::quota_exhausted,
          {only(403)},
-         {"openrouter_key_limit", "openrouter_guardrail_budget", "openrouter_workspace_budget"},
+         {"openrouter_key_limit"},
+         {},
+         Reset::none,
+         model::VerdictScope::key},
+        {Verdict::quota_exhausted,
+         {only(403)},
+         {"openrouter_guardrail_budget", "openrouter_workspace_budget"},
          {}},
         {Verdict::region_denied, {}, {"region_restricted"}, {}},
         {Verdict::model_missing,

@@ -15,6 +15,7 @@ const ProviderType& siliconflow_type() {
     type.ladder = {ProbeKind::balance, ProbeKind::models};
     type.limit_field = LimitField::max_tokens;
     type.chat_model = "Qwen/Qwen3-8B";
+    type.currencies = {{".cn", "CNY"}, {".com", "USD"}};
     type.rules = {
         {Verdict::balance_exhausted, {}, {"30001"}, {}},
         {Verdict::permission_denied, {}, {"30011"}, {}},

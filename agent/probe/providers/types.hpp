@@ -24,6 +24,9 @@ const ProviderType& siliconflow_type();
 const ProviderType& xai_type();
 const ProviderType& zhipu_type();
 
+// A list price, in USD per million tokens.
+model::Price usd_per_million(double input, double cached_input, double cache_write, double output);
+
 // A type that speaks the OpenAI API: models, chat, and auth by an empty chat request.
 ProviderType openai_shaped(std::string_view name);
 

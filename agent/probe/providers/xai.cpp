@@ -15,6 +15,7 @@ const ProviderType& xai_type() {
     type.rungs[3] = Rung{"GET", "/api-key", false, read_xai_key};
     type.ladder = {ProbeKind::auth};
     type.chat_model = "grok-4.3";
+    type.chat_price = usd_per_million(1.25, 0.2, 1.25, 2.5);
     type.rules = joined(
         {
             {Verdict::invalid_key, {only(400), only(401)}, {}, {"incorrect api key provided"}},

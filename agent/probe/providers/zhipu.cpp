@@ -23,7 +23,8 @@ const ProviderType& zhipu_type() {
         {Verdict::model_missing, {}, {"1211", "1221", "1222"}, {}},
         {Verdict::permission_denied, {}, {"1220", "1311"}, {}},
         {Verdict::rate_limited, {}, {"1302", "1303", "1313"}, {}},
-        {Verdict::quota_exhausted, {}, {"1304", "1308", "1309", "1310"}, {}},
+        {Verdict::quota_exhausted, {}, {"1308", "1310"}, {}, Reset::in_message_beijing},
+        {Verdict::quota_exhausted, {}, {"1304", "1309"}, {}},
         {Verdict::overloaded, {}, {"1305", "1312"}, {}},
         {Verdict::server_error, {}, {"1120", "1200", "1230", "1234"}, {}},
     };

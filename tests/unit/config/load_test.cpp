@@ -35,6 +35,57 @@ TEST_CASE("a provider of a known type needs nothing but its type") {
   CHECK(config.providers[0].probe.method == model::ProbeMethod::automatic);
 }
 
+TEST_CASE("rules, thresholds, paths and the credential's header of a provider are read") {
+  const auto config = parse(R"(
+[agent]
+probe_budget_tokens = 50_000
+probe_budget_usd = "0.25"
+[providers.gw]
+type = "litellm"
+base_url = "https://gw.example"
+auth_header = "X-Litellm-Key"
+auth_prefix = "Bearer "
+balance_thresholds = { USD = { warning = 10, critical = "2.5" } }
+[providers.gw.probe]
+paths = { balance = "/v2/credits" }
+limit_field = "max_completion_tokens"
+limit_tokens = 16
+control_every = "1h"
+min_spacing = "1s"
+[[providers.gw.rules]]
+verdict = "quota_exhausted"
+status = ["403", "500-599"]
+codes = ["plan_limit"]
+texts = ["plan*used up"]
+scope = "key"
+reset = "next_month"
+[[providers.gw.rules]]
+verdict = "overloaded"
+texts = ["busy"]
+)");
+  CHECK(config.agent.probe_budget_tokens == 50'000);
+  CHECK(config.agent.probe_budget_usd == 250'000'000);
+  const model::Provider& provider = config.providers.at(0);
+  CHECK(provider.auth_header == "X-Litellm-Key");
+  CHECK(provider.auth_prefix == "Bearer ");
+  CHECK(provider.balance_thresholds.at("USD") ==
+        model::BalanceThreshold{10'000'000'000, 2'500'000'000});
+  CHECK(provider.probe.paths.at("balance") == "/v2/credits");
+  CHECK(provider.probe.limit_field == model::LimitField::max_completion_tokens);
+  CHECK(provider.probe.limit_tokens == 16);
+  CHECK(provider.probe.control_every == std::chrono::hours(1));
+  CHECK(provider.probe.min_spacing == std::chrono::seconds(1));
+  REQUIRE(provider.rules.size() == 2);
+  CHECK(provider.rules[0] == model::ErrorRule{model::Verdict::quota_exhausted,
+                                              model::VerdictScope::key,
+                                              {{403, 403}, {500, 599}},
+                                              {"plan_limit"},
+                                              {"plan*used up"},
+                                              model::RuleReset::next_month_utc});
+  CHECK(provider.rules[1].verdict == model::Verdict::overloaded);
+  CHECK_FALSE(provider.rules[1].scope);
+}
+
 TEST_CASE("base URLs lose their trailing slashes") {
   const auto config =
       parse("[providers.a]\ntype = \"openai_compat\"\nbase_url = \"https://example.com/v1//\"\n");

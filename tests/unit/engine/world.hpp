@@ -3,11 +3,14 @@
 // The whole agent in one thread: a manual clock, a scripted provider, files and store in memory,
 // every effect done at once. What the loop would do over a week happens in advance(week).
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -23,33 +26,57 @@
 
 namespace keyherd::test {
 
-// How the provider treats each secret, and whether it is up at all.
+// How the provider treats each secret, and whether it is up at all. It refuses secrets that are not
+// of this world.
 struct FakeProvider {
   std::map<std::string, int> status;  // by secret; absent: 200
   int outage = 0;                     // answers everybody with this
   std::string balance = "10.00";
   std::int64_t probes = 0;
+  std::string retry_after;  // with a 429
+  // Requests whose URL ends so, or whose body is so, are answered well whatever the key; "" for
+  // all.
+  std::vector<std::string> open;
 
   Result<net::HttpResponse> answer(const RecordedRequest& request) {
     ++probes;
     const auto found = status.find(request.secret);
-    const int code = outage != 0 ? outage : found == status.end() ? 200 : found->second;
+    const int known = request.secret.starts_with("sk-world-") ? 200 : 401;
+    const bool is_open = std::any_of(open.begin(), open.end(), [&](const std::string& what) {
+      return what.empty() || request.url.ends_with(what) || request.body == what;
+    });
+    if (is_open && outage == 0)
+      return answer_well(request);
+    const int code = outage != 0 ? outage : found == status.end() ? known : found->second;
+    if (code == 200)
+      return answer_well(request);
     net::HttpResponse response;
     response.status = code;
     response.latency = std::chrono::milliseconds(80);
-    if (code == 200 && request.url.ends_with("/models"))
+    if (code == 429 && !retry_after.empty())
+      response.headers.emplace("retry-after", retry_after);
+    response.body = R"({"error":{"message":"refused","type":"x","code":"y"}})";
+    return response;
+  }
+
+  net::HttpResponse answer_well(const RecordedRequest& request) const {
+    net::HttpResponse response;
+    response.status = 200;
+    response.latency = std::chrono::milliseconds(80);
+    if (request.url.ends_with("/models"))
       response.body = R"({"object":"list","data":[{"id":"deepseek-flash","object":"model"}]})";
-    else if (code == 200 && request.url.ends_with("/user/balance"))
+    else if (request.url.ends_with("/user/balance"))
       response.body =
           R"({"is_available":true,"balance_infos":[{"currency":"USD","total_balance":")" + balance +
           R"(","granted_balance":"0.00","topped_up_balance":")" + balance + R"("}]})";
-    else if (code == 200)
+    else if (request.body == "{}") {
+      response.status = 400;
+      response.body = R"({"error":{"message":"messages is required"}})";
+    } else
       response.body =
           R"({"id":"x","object":"chat.completion","model":"deepseek-flash","choices":[{"index":0,)"
           R"("message":{"role":"assistant","content":"p"},"finish_reason":"length"}],)"
           R"("usage":{"prompt_tokens":8,"completion_tokens":1,"total_tokens":9}})";
-    else
-      response.body = R"({"error":{"message":"refused","type":"x","code":"y"}})";
     return response;
   }
 };
@@ -145,6 +172,14 @@ class World : public engine::Effects {
     }
   }
 
+  // As a person would, by hand.
+  void ask(const std::string& key) { asked_ = engine_->probe(key, clock.now()); }
+  void pause(const std::string& key) {
+    if (!engine_->pause(key, "test", clock.now()))
+      throw std::runtime_error("no key " + key);
+    settle();
+  }
+
   model::SnapshotPtr snapshot() const { return published.snapshot(); }
   const model::KeyView& key(const std::string& id) const {
     return *model::find_key(*snapshot(), id);
@@ -221,6 +256,7 @@ class World : public engine::Effects {
   std::deque<engine::Event> events_;
   std::unique_ptr<engine::Engine> engine_;
   SteadyTime next_{};
+  std::optional<Promise<model::Evidence>> asked_;
 };
 
 }  // namespace keyherd::test

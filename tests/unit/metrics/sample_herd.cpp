@@ -37,6 +37,8 @@ model::UsageCounts usage(std::int64_t requests) {
 
 model::ProviderView provider() {
   model::ProviderView view;
+  view.authenticates = true;
+  view.provider.balance_thresholds["USD"] = {5'000'000'000, 1'000'000'000};
   view.provider.id = "deepseek";
   view.provider.type = "deepseek";
   view.provider.base_url = "https://api.deepseek.com";
@@ -179,6 +181,7 @@ model::Snapshot full_snapshot() {
   unknown.owner = "group:other";
   unknown.unaccounted.reset();
   snapshot.drains = {drain, unknown};
+  snapshot.agent.probe_budget_used = 0.25;
   snapshot.agent.schedule_delay = histogram();
   snapshot.agent.rotation_duration = histogram();
   snapshot.agent.notifications = {{"webhook", 3}};

@@ -8,12 +8,25 @@ using namespace keyherd;
 using namespace std::chrono_literals;
 using model::ProbeKind;
 using model::Verdict;
-using probe::choose_probe;
+using probe::EndpointTrust;
 using probe::ProbeHistory;
 
 namespace {
 
 const WallTime kLadderNow = test::ManualClock().now().wall;
+
+// Where every probe proves something and money is no question.
+std::optional<ProbeKind> choose_probe(const model::Provider& provider, const ProbeHistory& history,
+                                      WallTime now) {
+  return probe::choose_probe(provider, history, {}, {}, now).kind;
+}
+
+EndpointTrust open_at(std::initializer_list<ProbeKind> kinds) {
+  EndpointTrust trust;
+  for (const ProbeKind kind : kinds)
+    trust.accepts_any[static_cast<std::size_t>(kind)] = true;
+  return trust;
+}
 
 model::Provider provider(std::string type, std::string model = "") {
   model::Provider made;
@@ -117,4 +130,71 @@ TEST_CASE("a free probe that the key or the gateway does not allow gives way to 
   CHECK(choose_probe(compat, history, kLadderNow) == ProbeKind::auth);
   history.record(compat, probed(ProbeKind::auth, Verdict::bad_request));
   CHECK(choose_probe(compat, history, kLadderNow) == ProbeKind::models);
+}
+
+TEST_CASE("a success in real use is a proof of spending, and saves the paid probe", "[probe]") {
+  const auto openai = provider("openai");
+  ProbeHistory history;
+  history.record(openai, probed(ProbeKind::models, Verdict::ok));
+  history.record(openai, logged(Verdict::ok));
+  CHECK(choose_probe(openai, history, kLadderNow + 5h) == ProbeKind::models);
+  CHECK(choose_probe(openai, history, kLadderNow + 6h) == ProbeKind::chat);
+}
+
+TEST_CASE("where a free probe accepts any key the next one is used, and a paid one after the last",
+          "[probe]") {
+  const auto choose = [](const model::Provider& provider, const EndpointTrust& trust) {
+    return probe::choose_probe(provider, {}, trust, {}, kLadderNow).kind;
+  };
+  const auto compat = provider("openai_compat", "m");
+  CHECK(choose(compat, open_at({})) == ProbeKind::models);
+  CHECK(choose(compat, open_at({ProbeKind::models})) == ProbeKind::auth);
+  CHECK(choose(compat, open_at({ProbeKind::models, ProbeKind::auth})) == ProbeKind::chat);
+  // Nothing proves anything there without a model: the first free probe, for what it is worth.
+  CHECK(choose(provider("openai_compat"), open_at({ProbeKind::models, ProbeKind::auth})) ==
+        ProbeKind::models);
+  CHECK(probe::needs_paid_proof(compat, open_at({ProbeKind::models, ProbeKind::auth})));
+  CHECK_FALSE(probe::needs_paid_proof(compat, open_at({ProbeKind::models})));
+  CHECK_FALSE(probe::needs_paid_proof(provider("openai_compat"),
+                                      open_at({ProbeKind::models, ProbeKind::auth})));
+}
+
+TEST_CASE(
+    "without budget the free probe goes instead of the paid one, and nothing where none helps",
+    "[probe]") {
+  const auto openai = provider("openai");
+  ProbeHistory history;
+  history.record(openai, probed(ProbeKind::models, Verdict::ok));
+  const probe::ProbeWish poor{false, false};
+  const auto instead = probe::choose_probe(openai, history, {}, poor, kLadderNow);
+  CHECK(instead.kind == ProbeKind::models);
+  CHECK(instead.went_without_paid);
+  const auto none = probe::choose_probe(
+      openai, history, open_at({ProbeKind::models, ProbeKind::auth}), poor, kLadderNow);
+  CHECK_FALSE(none.kind);
+  CHECK(none.went_without_paid);
+  model::Provider chat_only = openai;
+  chat_only.probe.method = model::ProbeMethod::chat;
+  CHECK_FALSE(probe::choose_probe(chat_only, history, {}, poor, kLadderNow).kind);
+}
+
+TEST_CASE("a question of money is put to a chat, or to a balance that can answer it", "[probe]") {
+  const probe::ProbeWish spending{true, true};
+  ProbeHistory history;
+  history.record(provider("openai"), probed(ProbeKind::chat, Verdict::ok));
+  CHECK(probe::choose_probe(provider("openai"), history, {}, spending, kLadderNow).kind ==
+        ProbeKind::chat);
+  CHECK(probe::choose_probe(provider("deepseek"), history, {}, spending, kLadderNow).kind ==
+        ProbeKind::balance);
+}
+
+TEST_CASE("the control asks with the probes that would be used, cheapest first", "[probe]") {
+  using Kinds = std::vector<ProbeKind>;
+  CHECK(probe::control_order(provider("openai")) ==
+        Kinds{ProbeKind::models, ProbeKind::auth, ProbeKind::chat});
+  CHECK(probe::control_order(provider("openai_compat")) ==
+        Kinds{ProbeKind::models, ProbeKind::auth});
+  model::Provider fixed = provider("deepseek");
+  fixed.probe.method = model::ProbeMethod::models;
+  CHECK(probe::control_order(fixed) == Kinds{ProbeKind::models});
 }

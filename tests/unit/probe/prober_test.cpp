@@ -205,3 +205,67 @@ TEST_CASE("token counts that no probe can have do not overflow the cost", "[prob
                             R"("completion_tokens":9223372036854775807}})");
   CHECK(bench.run(ProbeKind::chat).cost == std::numeric_limits<std::int64_t>::max());
 }
+
+TEST_CASE("a rule of the configuration comes before the type's", "[probe]") {
+  Bench bench("deepseek");
+  bench.provider.rules = {{Verdict::quota_exhausted,
+                           model::VerdictScope::key,
+                           {{403, 403}},
+                           {},
+                           {"PLAN*used up"},
+                           model::RuleReset::next_month_utc}};
+  bench.transport.push(403, R"({"error":{"message":"The plan of this key is used up."}})");
+  const auto evidence = bench.run(ProbeKind::balance);
+  CHECK(evidence.verdict == Verdict::quota_exhausted);
+  CHECK(evidence.scope == model::VerdictScope::key);
+  CHECK(evidence.retry_at.has_value());
+  bench.transport.push(403, R"({"error":{"message":"No."}})");
+  CHECK(bench.run(ProbeKind::balance).verdict == Verdict::permission_denied);
+}
+
+TEST_CASE("paths, the credential's header and the limit of the answer can be configured",
+          "[probe]") {
+  Bench bench("openai_compat", "https://h/v1");
+  bench.provider.probe.model = "m";
+  bench.provider.probe.paths = {{"models", "/v2/models"}, {"chat", "/deployments/{model}/chat"}};
+  bench.provider.auth_header = "X-Litellm-Key";
+  bench.provider.auth_prefix = "Bearer ";
+  bench.provider.probe.limit_field = model::LimitField::max_completion_tokens;
+  bench.provider.probe.limit_tokens = 16;
+  bench.transport.push(200, R"({"data":[]})");
+  bench.run(ProbeKind::models);
+  CHECK(bench.sent_url() == "https://h/v1/v2/models");
+  CHECK(bench.transport.requests().back().secret_header == "X-Litellm-Key");
+  bench.transport.push(200, kChatAnswer);
+  bench.run(ProbeKind::chat);
+  CHECK(bench.sent_url() == "https://h/v1/deployments/m/chat");
+  CHECK(bench.sent_body()["max_completion_tokens"] == 16);
+  CHECK_FALSE(bench.sent_body().contains("max_tokens"));
+}
+
+TEST_CASE("the type's own model has a price without any configuration", "[probe]") {
+  Bench bench("openai");
+  bench.transport.push(200,
+                       R"({"choices":[{}],"usage":{"prompt_tokens":8,"completion_tokens":1}})");
+  // 8 × 0.1 + 1 × 0.4 USD per million
+  CHECK(bench.run(ProbeKind::chat).cost == 1'200);
+  bench.provider.probe.model = "another";
+  bench.transport.push(200,
+                       R"({"choices":[{}],"usage":{"prompt_tokens":8,"completion_tokens":1}})");
+  CHECK(bench.run(ProbeKind::chat).cost == 0);
+}
+
+TEST_CASE("a balance without a currency is counted in that of its platform", "[probe]") {
+  const auto currency = [](const char* type, const char* url, const char* answer) {
+    Bench bench(type, url);
+    bench.transport.push(200, answer);
+    return bench.run(ProbeKind::balance).balances.at(0).currency;
+  };
+  constexpr const char* kMoonshot = R"({"code":0,"status":true,"data":{"available_balance":4.5}})";
+  CHECK(currency("moonshot", "https://api.moonshot.cn/v1", kMoonshot) == "CNY");
+  CHECK(currency("moonshot", "https://api.moonshot.ai/v1", kMoonshot) == "USD");
+  CHECK(currency("moonshot", "https://relay.example/v1", kMoonshot) == "XXX");
+  constexpr const char* kSiliconflow = R"({"code":20000,"data":{"totalBalance":"1.5"}})";
+  CHECK(currency("siliconflow", "https://api.siliconflow.cn/v1", kSiliconflow) == "CNY");
+  CHECK(currency("siliconflow", "https://api.siliconflow.com/v1", kSiliconflow) == "USD");
+}
