@@ -213,7 +213,9 @@ SteadyTime Engine::step(Instant now) {
   herd_.tick(now);
   settle_touched(now);
   pools_.run(now);
+  const std::int64_t in_flight = probing_.in_flight();
   probing_.run(now);
+  changed_ = changed_ || probing_.in_flight() != in_flight;
   commit_if_due(now);
   // An in-thread store has committed by now; its consequences belong to this step.
   settle_touched(now);
