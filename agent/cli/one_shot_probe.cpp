@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "base/time_text.hpp"
 #include "cli/configuration.hpp"
 #include "cli/table.hpp"
+#include "engine/negative_control.hpp"
 #include "net/transport.hpp"
 #include "probe/ladder.hpp"
 #include "probe/prober.hpp"
@@ -54,32 +56,72 @@ struct Outcome {
   std::string problem;  // why there is none
 };
 
-Outcome probe_one(Context& context, const config::Config& config, const model::Key& key,
-                  net::Transport& transport) {
+// A provider that is to be probed, and what it answers to a made-up key.
+struct Target {
+  std::shared_ptr<const model::Provider> provider;
+  probe::EndpointTrust trust;
+};
+using Targets = std::map<std::string, Target>;  // by provider id
+
+void show_made_up_key(Context& context, Target& target, net::Transport& transport) {
+  engine::NegativeControl control;
+  const SteadyTime now = context.clock.now().steady;
+  control.configure({{target.provider->id, target.provider}}, now);
+  while (const auto question = control.take_due(now)) {
+    const probe::ProbeJob job{"", target.provider, control.bogus_key(), question->kind};
+    const auto evidence = probe::run_probe(job, transport, context.redactor, context.clock, {});
+    control.answered(*question, evidence.verdict, now);
+  }
+  target.trust = control.trust(target.provider->id);
+}
+
+// All of them at once: one that does not answer holds up nobody else.
+Targets make_targets(Context& context, const config::Config& config,
+                     const std::vector<const model::Key*>& keys, net::Transport& transport) {
+  Targets targets;
+  for (const model::Key* key : keys) {
+    const model::Provider& provider = provider_of(config, *key);
+    if (probe::check_provider(provider))
+      targets.try_emplace(provider.id,
+                          Target{std::make_shared<const model::Provider>(provider), {}});
+  }
+  std::vector<std::jthread> askers;
+  for (auto& [id, target] : targets)
+    askers.emplace_back([&, &asked = target] { show_made_up_key(context, asked, transport); });
+  askers.clear();  // joins
+  return targets;
+}
+
+Outcome probe_one(Context& context, const config::Config& config, const Targets& targets,
+                  const model::Key& key, net::Transport& transport) {
   const model::Provider& provider = provider_of(config, key);
   auto secret = key_secret(context, key.secret);
   if (!secret)
     return {&key, std::nullopt, secret.error().message};
   if (auto usable = probe::check_provider(provider); !usable)
     return {&key, std::nullopt, usable.error().message};
+  const Target& target = targets.at(provider.id);
   probe::ProbeJob job;
   job.key = key.id;
-  job.provider = std::make_shared<const model::Provider>(provider);
+  job.provider = target.provider;
   job.secret = std::make_shared<const Secret>(std::move(*secret));
-  job.kind = *probe::choose_probe(provider, {}, {}, {}, context.clock.now().wall).kind;
-  return {&key, probe::run_probe(job, transport, context.redactor, context.clock, {}), ""};
+  job.kind = *probe::choose_probe(provider, {}, target.trust, {}, context.clock.now().wall).kind;
+  auto evidence = probe::run_probe(job, transport, context.redactor, context.clock, {});
+  probe::discount(target.trust, evidence);
+  return {&key, std::move(evidence), ""};
 }
 
 std::vector<Outcome> probe_all(Context& context, const config::Config& config,
                                const std::vector<const model::Key*>& keys) {
   const auto transport = net::make_http_transport({});
+  const Targets targets = make_targets(context, config, keys, *transport);
   std::vector<Outcome> outcomes(keys.size());
   std::atomic<std::size_t> next{0};
   std::vector<std::jthread> workers;
   for (std::size_t i = 0; i < std::min(kWorkers, keys.size()); ++i) {
     workers.emplace_back([&] {
       for (std::size_t at = next++; at < keys.size(); at = next++)
-        outcomes[at] = probe_one(context, config, *keys[at], *transport);
+        outcomes[at] = probe_one(context, config, targets, *keys[at], *transport);
     });
   }
   workers.clear();  // joins

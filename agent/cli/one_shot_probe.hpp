@@ -11,7 +11,8 @@
 namespace keyherd::cli {
 
 // Probes the named keys (all when empty), a few at a time, and prints a table or the JSON list.
-// Returns kFine when every verdict is ok, else kBadNews; an unknown key is kWrongUsage.
+// Each provider is shown a made-up key first: a probe that accepts it proves nothing and is not
+// used. Returns kFine when every verdict is ok, else kBadNews; an unknown key is kWrongUsage.
 int probe_and_print(Context& context, const config::Config& config,
                     const std::vector<std::string>& keys);
 

@@ -265,19 +265,6 @@ std::optional<SteadyTime> Probing::next_due() const {
   return next;
 }
 
-// A success where any key succeeds is no success.
-void Probing::weigh(const Order& order, model::Evidence& evidence) const {
-  const KeyRecord* record = herd_.find(order.key);
-  if (record == nullptr || evidence.verdict != model::Verdict::ok || !evidence.probe ||
-      !probe::is_worthless(control_.trust(record->key.provider), *evidence.probe))
-    return;
-  evidence.verdict = model::Verdict::bad_request;
-  evidence.message = "the endpoint accepts any key at the probe \"" +
-                     std::string(model::to_string(*evidence.probe)) +
-                     "\": it proves nothing; set probe.model, or control_every = \"0s\" if no key "
-                     "is needed";
-}
-
 std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
                                                     model::Evidence& evidence, Instant now) {
   const auto found = orders_.find(order_id);
@@ -294,7 +281,8 @@ std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
     answer_control(*order.question, evidence, now);
     return std::nullopt;
   }
-  weigh(order, evidence);
+  if (const KeyRecord* record = herd_.find(order.key))
+    probe::discount(control_.trust(record->key.provider), evidence);
   if (order.promise)
     order.promise->set(evidence);
   if (!order.step) {

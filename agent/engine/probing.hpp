@@ -82,7 +82,6 @@ class Probing {
   [[nodiscard]] std::optional<SteadyTime> shown_by_use(const KeyRecord& record,
                                                        const health::ProbePlan& plan,
                                                        Instant now) const;
-  void weigh(const Order& order, model::Evidence& evidence) const;
   void answer_control(const NegativeControl::Question& question, const model::Evidence& evidence,
                       Instant now);
   void release(const std::string& provider, Instant now);

@@ -119,6 +119,16 @@ bool is_worthless(const EndpointTrust& trust, ProbeKind kind) {
   return trust.accepts_any[index_of(kind)];
 }
 
+void discount(const EndpointTrust& trust, model::Evidence& evidence) {
+  if (evidence.verdict != Verdict::ok || !evidence.probe || !is_worthless(trust, *evidence.probe))
+    return;
+  evidence.verdict = Verdict::bad_request;
+  evidence.message = "the endpoint accepts any key at the probe \"" +
+                     std::string(model::to_string(*evidence.probe)) +
+                     "\": it proves nothing; set probe.model, or control_every = \"0s\" if no key "
+                     "is needed";
+}
+
 bool needs_paid_proof(const model::Provider& provider, const EndpointTrust& trust) {
   const ProviderType* type = find_provider_type(provider.type);
   return type != nullptr && provider.probe.method == ProbeMethod::automatic &&

@@ -55,6 +55,9 @@ ProbeChoice choose_probe(const model::Provider& provider, const ProbeHistory& hi
 // Whether a success of that probe shows nothing about the key.
 bool is_worthless(const EndpointTrust& trust, model::ProbeKind kind);
 
+// A success where any key succeeds is none: such evidence becomes a bad_request that says so.
+void discount(const EndpointTrust& trust, model::Evidence& evidence);
+
 // Whether no free probe of `automatic` proves a key here, so that each proof is paid for.
 bool needs_paid_proof(const model::Provider& provider, const EndpointTrust& trust);
 

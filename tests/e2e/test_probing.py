@@ -28,6 +28,16 @@ class Probing(EndToEnd):
         self.assertIn('keyherd_probes_total{key="good",provider="open",probe="models"} 0\n', agent.metrics())
         self.assertIn("accepts any key at the probe models", agent.program.log())
 
+    def test_a_one_shot_probe_is_not_taken_in_by_a_public_list_of_models(self):
+        base, control = self.sandbox({"good": {"face": "open"}, "bad": {"face": "open"}},
+                                     [{"name": "open", "open": ["models"]}])
+        control("PUT", "keys/bad", {"state": "revoked"})
+        agent = Agent(self, provider("open", "openai_compat", base + "/open/v1")
+                      + key_config(["good", "bad"], "open"), environment_for(["good", "bad"]))
+        done = agent.cli("check", "--probe", expect=1)
+        self.assertRegex(done.stdout, r"bad +open +invalid_key +401")
+        self.assertRegex(done.stdout, r"good +open +ok")
+
     def test_an_endpoint_that_takes_any_key_makes_none_healthy(self):
         base, _ = self.sandbox({"k": {"face": "any"}}, [{"name": "any", "open": ["models", "chat"]}])
         config = provider("any", "openai_compat", base + "/any/v1", ', model = "gpt-4.1-nano"')
