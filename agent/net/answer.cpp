@@ -65,7 +65,8 @@ bool has_body(int status) {
   return status != 204 && status != 304;
 }
 
-std::string format_answer_head(const ServerResponse& response, Persistence persistence) {
+std::string format_answer_head(const ServerResponse& response, Persistence persistence,
+                               Framing framing) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += reason_of(response.status);
   head += "\r\n";
@@ -77,7 +78,10 @@ std::string format_answer_head(const ServerResponse& response, Persistence persi
   };
   if (has_body(response.status)) {
     line("Content-Type", response.content_type);
-    line("Content-Length", std::to_string(response.body.size()));
+    if (framing == Framing::sized)
+      line("Content-Length", std::to_string(response.body.size()));
+    else if (framing == Framing::chunked)
+      line("Transfer-Encoding", "chunked");
   }
   for (const auto& [name, value] : response.headers) {
     if (is_token(name) && !is_framing(name))

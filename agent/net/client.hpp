@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -42,6 +43,9 @@ struct Client {
   std::string answer_head;
   std::string answer_body;
   std::size_t written = 0;  // of both
+  // Of an answer whose body is made while it is sent: who makes it, until the last piece is here.
+  std::shared_ptr<BodyStream> stream;
+  std::string next_piece;  // follows answer_body
   bool close_after = false;
   std::size_t held = 0;  // bytes of its request, as counted by the front
 

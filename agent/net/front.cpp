@@ -61,12 +61,12 @@ Result<std::unique_ptr<Front>> Front::make(Listener listener, const ServerOption
   return front;
 }
 
-void Front::deliver(std::uint64_t client, Answer answer) {
+void Front::deliver(std::uint64_t client, std::variant<Answer, Piece> made) {
   bool is_first = false;
   {
     MutexLock lock(mutex_);
-    is_first = answers_.empty();
-    answers_.emplace_back(client, std::move(answer));
+    is_first = made_.empty();
+    made_.emplace_back(client, std::move(made));
   }
   if (is_first)
     ring(wake_up_);
@@ -87,7 +87,7 @@ void Front::run(const Submit& submit) {
   now_ = std::chrono::steady_clock::now();
   while (!(is_stopping() && (clients_.empty() || now_ >= stop_by_))) {
     wait_and_handle();
-    handle_answers();
+    handle_made();
     if (poll_requested_.exchange(false))
       poll_parked();
     handle_deadlines();
@@ -201,22 +201,28 @@ void Front::handle_event(std::uint64_t id, unsigned events) {
   }
 }
 
-void Front::handle_answers() {
-  std::vector<std::pair<std::uint64_t, Answer>> answers;
+void Front::handle_made() {
+  std::vector<std::pair<std::uint64_t, std::variant<Answer, Piece>>> all;
   {
     MutexLock lock(mutex_);
-    answers.swap(answers_);
+    all.swap(made_);
   }
-  for (auto& [id, answer] : answers) {
+  for (auto& [id, made] : all) {
     const auto found = clients_.find(id);
     if (found == clients_.end() || found->second->closed)
       continue;  // it left while the worker was busy
-    Client& client = *found->second;
-    if (answer.park)
-      park(client, std::move(*answer.park));
-    else if (respond(client, std::move(*answer.response), client.reader.can_continue()))
-      advance(client);
+    if (auto* const piece = std::get_if<Piece>(&made))
+      take_piece(*found->second, std::move(*piece));
+    else
+      take_answer(*found->second, std::get<Answer>(std::move(made)));
   }
+}
+
+void Front::take_answer(Client& client, Answer answer) {
+  if (answer.park)
+    park(client, std::move(*answer.park));
+  else if (respond(client, std::move(*answer.response), client.reader.can_continue()))
+    advance(client);
 }
 
 void Front::handle_deadlines() {

@@ -11,6 +11,7 @@
 #include <set>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/mutex.hpp"
@@ -36,7 +37,7 @@ class Front {
   void run(const Submit& submit);
 
   // These three from any thread.
-  void deliver(std::uint64_t client, Answer answer) KH_EXCLUDES(mutex_);
+  void deliver(std::uint64_t client, std::variant<Answer, Piece> made) KH_EXCLUDES(mutex_);
   void wake();
   void stop();
 
@@ -50,7 +51,8 @@ class Front {
   void wait_and_handle();
   void handle_event(std::uint64_t id, unsigned events);
   void handle_deadlines();
-  void handle_answers() KH_EXCLUDES(mutex_);
+  void handle_made() KH_EXCLUDES(mutex_);
+  void take_answer(Client& client, Answer answer);
   void poll_parked();
   void forget_closed();
   void begin_stopping();
@@ -71,6 +73,10 @@ class Front {
   bool respond(Client& client, ServerResponse response, bool keep_alive);
   bool write_on(Client& client);
   void finish(Client& client);
+  // Of a body that is made while it is sent.
+  void want_piece(Client& client);
+  void take_piece(Client& client, Piece piece);
+  bool go_to_next_piece(Client& client);
   void report(const Client& client, int status) const;
   void park(Client& client, Park park);
   void poll_one(Client& client);
@@ -102,7 +108,7 @@ class Front {
   std::atomic<bool> stop_requested_ = false;
   std::atomic<bool> poll_requested_ = false;
   Mutex mutex_;
-  std::vector<std::pair<std::uint64_t, Answer>> answers_ KH_GUARDED_BY(mutex_);
+  std::vector<std::pair<std::uint64_t, std::variant<Answer, Piece>>> made_ KH_GUARDED_BY(mutex_);
 };
 
 }  // namespace keyherd::net

@@ -87,6 +87,7 @@ bool Front::dispatch(Client& client) {
   job.route = client.reader.route();
   job.request = std::move(client.reader.request());
   job.request.peer = client.peer;
+  job.chunked = !client.reader.head().is_http_1_0;
   hold(client, client.reader.held_bytes() + job.request.body.size());
   enter(client, Client::Phase::working, SteadyTime::max());
   if ((*submit_)(std::move(job)))
@@ -116,20 +117,28 @@ bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
     response = error_answer(options_, 503, "overloaded", "too many answers wait to be taken");
     response.headers.emplace_back("Retry-After", "1");
   }
-  client.close_after = !keep_alive || is_stopping();
+  const bool streams = sends_body && response.stream;
+  client.close_after = !keep_alive || is_stopping() || (streams && head.is_http_1_0);
   Persistence persistence = Persistence::close;
   if (!client.close_after)
     persistence = head.is_http_1_0 ? Persistence::keep_alive_1_0 : Persistence::keep_alive;
-  client.answer_head = format_answer_head(response, persistence);
+  Framing framing = Framing::sized;
+  if (response.stream)
+    framing = head.is_http_1_0 ? Framing::until_close : Framing::chunked;
+  client.answer_head = format_answer_head(response, persistence, framing);
   if (sends_body)
     client.answer_body = std::move(response.body);
+  if (streams)
+    client.stream = std::move(response.stream);
   unsent_bytes_ += client.answer_body.size();
   if (client.close_after)
     client.reader.discard();
   hold(client, client.reader.held_bytes());
   enter(client, Client::Phase::writing, now_ + options_.write_deadline);
   report(client, response.status);
-  return write_on(client);
+  if (client.stream)
+    want_piece(client);
+  return !client.closed && write_on(client);
 }
 
 void Front::report(const Client& client, int status) const {
@@ -142,16 +151,60 @@ void Front::report(const Client& client, int status) const {
 }
 
 bool Front::write_on(Client& client) {
-  if (!send_some(client)) {
-    close(client);
+  do {
+    if (!send_some(client)) {
+      close(client);
+      return false;
+    }
+    if (client.unsent() > 0) {
+      watch(client, EPOLLOUT);
+      return false;
+    }
+  } while (go_to_next_piece(client));
+  if (client.closed)
     return false;
-  }
-  if (client.unsent() > 0) {
-    watch(client, EPOLLOUT);
+  if (client.stream) {  // a worker makes the next piece
+    watch(client, 0);
     return false;
   }
   finish(client);
   return client.phase == Client::Phase::idle;
+}
+
+void Front::want_piece(Client& client) {
+  Job job;
+  job.connection = client.id;
+  job.chunked = !client.reader.head().is_http_1_0;
+  job.stream = client.stream;
+  // The status is out: an answer that is not whole is all that can be said of an overload now.
+  if (!(*submit_)(std::move(job)))
+    close(client);
+}
+
+void Front::take_piece(Client& client, Piece piece) {
+  if (piece.failed)
+    return close(client);
+  if (piece.is_last)
+    client.stream.reset();
+  unsent_bytes_ += piece.bytes.size();
+  client.next_piece = std::move(piece.bytes);
+  if (client.next_piece.empty() && client.stream)
+    return want_piece(client);
+  if (client.unsent() == 0 && write_on(client))
+    advance(client);
+}
+
+// True when there is more to send at once.
+bool Front::go_to_next_piece(Client& client) {
+  if (client.next_piece.empty())
+    return false;
+  unsent_bytes_ -= client.answer_body.size();
+  client.answer_head.clear();
+  client.answer_body = std::exchange(client.next_piece, {});
+  client.written = 0;
+  if (client.stream)
+    want_piece(client);
+  return !client.closed;
 }
 
 void Front::finish(Client& client) {
@@ -247,8 +300,10 @@ void Front::close(Client& client) {
     return;
   client.closed = true;
   hold(client, 0);
-  unsent_bytes_ -= client.answer_body.size();
+  unsent_bytes_ -= client.answer_body.size() + client.next_piece.size();
   client.answer_body = std::string();
+  client.next_piece = std::string();
+  client.stream.reset();
   enter(client, Client::Phase::draining, SteadyTime::max());
   client.socket.reset();
   closed_.push_back(client.id);

@@ -25,8 +25,8 @@ class EpollServer final : public Server {
     KH_ASSIGN(Listener listener, open_listener(options_.address, options_.port));
     port_ = listener.port;
     KH_ASSIGN(front_, Front::make(std::move(listener), options_, routes_));
-    workers_.emplace(options_, [this](std::uint64_t client, Answer answer) {
-      front_->deliver(client, std::move(answer));
+    workers_.emplace(options_, [this](std::uint64_t client, std::variant<Answer, Piece> made) {
+      front_->deliver(client, std::move(made));
     });
     thread_ = std::jthread(
         [this] { front_->run([this](Job job) { return workers_->submit(std::move(job)); }); });

@@ -31,6 +31,16 @@ struct ServerRequest {
   [[nodiscard]] std::optional<std::string> parameter(const std::string& name) const;
 };
 
+// A body that is made while it is sent, so that it is never held whole: a piece at a time, each
+// when the client has taken the one before the last.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  // Appends the next piece. False when that was the last one. Called on a worker, one call at a
+  // time; what it throws ends the connection, so that the client sees that the answer is not whole.
+  virtual bool next(std::string& piece) = 0;
+};
+
 struct ServerResponse {
   int status = 200;
   std::string content_type = "application/json";
@@ -38,6 +48,7 @@ struct ServerResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   // Closes the connection without an answer: for servers that play broken ones.
   bool hang_up = false;
+  std::shared_ptr<BodyStream> stream;  // if set, it makes the body
 };
 
 // A handler that cannot answer yet returns a Park: the connection waits in the front, without a

@@ -5,7 +5,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "base/bounded_queue.hpp"
@@ -13,10 +16,20 @@
 
 namespace keyherd::net {
 
+// A request to be handled or, with `stream`, a piece of an answer's body to be made.
 struct Job {
   std::uint64_t connection = 0;
   const Route* route = nullptr;
   ServerRequest request;
+  bool chunked = false;  // pieces are framed as chunks
+  std::shared_ptr<BodyStream> stream;
+};
+
+// The next piece of a body, framed.
+struct Piece {
+  std::string bytes;
+  bool is_last = false;
+  bool failed = false;
 };
 
 // Calls a function of the server's owner; what it throws becomes an answer 500 without its text.
@@ -30,7 +43,7 @@ class Workers {
  public:
   // deliver is called on the worker's thread, once for each job taken. options outlives this
   // object.
-  using Deliver = std::function<void(std::uint64_t connection, Answer answer)>;
+  using Deliver = std::function<void(std::uint64_t connection, std::variant<Answer, Piece> made)>;
   Workers(const ServerOptions& options, Deliver deliver);
   ~Workers() { stop(); }
   Workers(const Workers&) = delete;
