@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "model/key.hpp"
+#include "model/notify.hpp"
 #include "model/pool.hpp"
 #include "model/provider.hpp"
 #include "model/quota.hpp"
@@ -59,6 +60,7 @@ struct Config {
   std::vector<model::Pool> pools;
   std::vector<model::UsageLog> usage_logs;
   std::vector<WebToken> tokens;
+  std::vector<model::NotifyTarget> notify;  // in the order of the file
 };
 
 // Whether only this machine can reach the address: "localhost", 127.0.0.0/8, ::1.

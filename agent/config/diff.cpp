@@ -92,6 +92,7 @@ void compare(const model::Provider& a, const model::Provider& b, Changes& change
 void compare(const model::Key& a, const model::Key& b, Changes& changes) {
   changes.compare("created_at", a.created_at == b.created_at);
   changes.compare("expires_at", a.expires_at == b.expires_at);
+  changes.compare("max_age", a.max_age == b.max_age);
   changes.compare("labels", a.labels == b.labels);
   changes.compare("limit_group", a.limit_group == b.limit_group);
   changes.compare("priority", a.priority == b.priority);
@@ -171,6 +172,8 @@ std::vector<std::string> describe_changes(const Config& before, const Config& af
   compare_lists("providers", before.providers, after.providers, changes);
   compare_lists("quotas", before.quotas, after.quotas, changes);
   compare_lists("usage_logs", before.usage_logs, after.usage_logs, changes);
+  changes.enter("notify");
+  changes.compare("targets", before.notify == after.notify);
   changes.enter("web");
   changes.compare("tokens", same_tokens(before.tokens, after.tokens));
   return changes.take();

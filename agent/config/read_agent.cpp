@@ -54,4 +54,28 @@ void read_token(const TableReader& reader, Spec& spec) {
         {*role, std::move(pools).value_or(std::vector<std::string>()), std::move(*token)});
 }
 
+void read_notify(const TableReader& reader, Spec& spec) {
+  using Kind = model::NotifyTarget::Kind;
+  model::NotifyTarget target;
+  const bool plain = reader.boolean("allow_plain_http").value_or(false);
+  if (reader.has("alertmanager") == reader.has("webhook"))
+    reader.error(
+        "expected exactly one of alertmanager and webhook, such as { alertmanager = "
+        "\"http://127.0.0.1:9093\" }");
+  const std::string field = reader.has("webhook") ? "webhook" : "alertmanager";
+  target.kind = field == "webhook" ? Kind::webhook : Kind::alertmanager;
+  if (const auto url = reader.text(field)) {
+    if (const Status status = check_webhook_url(*url, plain); !status)
+      reader.error(field, status.error().message);
+    target.url = *url;
+    // The path of the API is added to it.
+    while (target.kind == Kind::alertmanager && target.url.ends_with('/'))
+      target.url.pop_back();
+  }
+  target.token = reader.secret("token");
+  target.least = reader.choice<model::Severity>("severity", model::severity_from_string)
+                     .value_or(target.least);
+  spec.config.notify.push_back(std::move(target));
+}
+
 }  // namespace keyherd::config

@@ -64,6 +64,8 @@ void read_document(const Node& document, ReadContext& context, const LoadOptions
                    [&](const std::string& id, const TableReader& table) {
                      read_usage_log(id, table, options, spec);
                    });
+  root.each_in_list("notify", SectionId::notify,
+                    [&](const TableReader& table) { read_notify(table, spec); });
   root.table("web", SectionId::web, [&](const TableReader& web) {
     web.each_in_list("tokens", SectionId::token,
                      [&](const TableReader& table) { read_token(table, spec); });

@@ -71,6 +71,9 @@ void read_key(const std::string& id, const TableReader& reader, Spec& spec) {
   key.expires_at = reader.time("expires_at");
   if (key.created_at && key.expires_at && *key.expires_at <= *key.created_at)
     reader.error("expires_at", "must be later than created_at");
+  key.max_age = reader.duration("max_age");
+  if (key.max_age && !key.created_at)
+    reader.error("max_age", "needs created_at: the age is counted from it");
   spec.key_places.push_back(reader.place());
   spec.config.keys.push_back(std::move(key));
 }

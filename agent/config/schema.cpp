@@ -23,6 +23,10 @@ constexpr std::array kRoot{
     Field{.name = "pools", .type = Type::table_map, .doc = "Interchangeable keys, by id."},
     Field{.name = "usage_logs", .type = Type::table_map, .doc = "Logs to account from, by id."},
     Field{.name = "web", .type = Type::table, .doc = "Who may use the HTTP API."},
+    Field{.name = "notify",
+          .type = Type::table_list,
+          .fallback = "[]",
+          .doc = "Whom the agent tells of its own alerts, where no Prometheus does."},
 };
 
 constexpr std::array kAgent{
@@ -129,6 +133,10 @@ constexpr std::array kKey{
           .doc = "Your own names and values, shown in `status` and the API; at most 16."},
     Field{.name = "created_at", .type = Type::time, .doc = "When the secret was issued."},
     Field{.name = "expires_at", .type = Type::time, .doc = "When the secret ends."},
+    Field{.name = "max_age",
+          .type = Type::duration,
+          .range = {kDay, 100 * kYear},
+          .doc = "A secret older than this is worth an alert; needs `created_at`."},
 };
 
 constexpr std::array kQuota{
@@ -289,6 +297,25 @@ constexpr std::array kToken{
           .doc = "Confines the token to these pools and their keys."},
 };
 
+constexpr std::array kNotify{
+    Field{.name = "alertmanager",
+          .type = Type::url,
+          .doc = "Base URL of an Alertmanager: alerts are sent to its API as Prometheus does."},
+    Field{.name = "webhook",
+          .type = Type::url,
+          .doc = "Gets messages in the shape of Alertmanager's webhooks, one for each change."},
+    Field{.name = "token", .type = Type::secret, .doc = "Sent as `Authorization: Bearer …`."},
+    Field{.name = "severity",
+          .type = Type::choice,
+          .fallback = "\"warning\"",
+          .choices = "info warning critical",
+          .doc = "The least severity that is sent."},
+    Field{.name = "allow_plain_http",
+          .type = Type::boolean,
+          .fallback = "false",
+          .doc = "Permits `http://` to another machine."},
+};
+
 constexpr std::array<Section, kSectionCount> kSections{{
     {SectionId::root, "", "What a file may hold.", kRoot},
     {SectionId::agent, "agent", "The agent itself.", kAgent},
@@ -320,6 +347,9 @@ constexpr std::array<Section, kSectionCount> kSections{{
      kUsageLog},
     {SectionId::web, "web", "Who may use the HTTP API.", kWeb},
     {SectionId::token, "web.tokens[]", "One bearer token.", kToken},
+    {SectionId::notify, "notify[]",
+     "One receiver of the agent's own alerts: exactly one of `alertmanager` and `webhook`.",
+     kNotify},
 }};
 
 }  // namespace

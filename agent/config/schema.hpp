@@ -26,9 +26,10 @@ enum class SectionId {
   publish,
   usage_log,
   web,
-  token
+  token,
+  notify
 };
-inline constexpr std::size_t kSectionCount = 14;
+inline constexpr std::size_t kSectionCount = 15;
 
 enum class Type {
   text,

@@ -20,6 +20,7 @@ void read_keys_document(Node document, ReadContext& context, Spec& spec);
 
 void read_agent(const TableReader& reader, Spec& spec);
 void read_token(const TableReader& reader, Spec& spec);
+void read_notify(const TableReader& reader, Spec& spec);
 void read_provider(const std::string& id, const TableReader& reader, Spec& spec);
 void read_key(const std::string& id, const TableReader& reader, Spec& spec);
 void read_quota(const std::string& id, const TableReader& reader, Spec& spec);

@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "base/time_text.hpp"
 #include "config/diff.hpp"
+#include "engine/alerting.hpp"
 #include "engine/control.hpp"
 #include "engine/engine.hpp"
 #include "engine/published.hpp"
@@ -70,6 +71,7 @@ class RunningAgent final : public Agent {
     engine_->step(now);
     KH_TRY(start_server(*setup));
     loop_ = std::jthread([this](const std::stop_token& stop) { run_loop(stop); });
+    start_alerting(setup->config.agent);
     options_.log.info("listening on http://{}:{}", setup->config.agent.listen_address,
                       server_->port());
     return {};
@@ -89,6 +91,8 @@ class RunningAgent final : public Agent {
     }
     if (server_)
       server_->stop();
+    if (alerting_)
+      alerting_->stop();
     if (workers_)
       workers_->stop_sources();  // no new evidence; what was read is still committed
     if (loop_.joinable()) {
@@ -146,6 +150,18 @@ class RunningAgent final : public Agent {
                                             std::to_string(setup.config.agent.listen_port)));
     server_ = std::move(*started);
     return {};
+  }
+
+  void start_alerting(const config::AgentSettings& agent) {
+    alerting_ = std::make_unique<Alerting>(
+        published_, options_.clock, options_.log,
+        agent.listen_address + ":" + std::to_string(server_->port()),
+        [this](std::string_view target, const notify::Sent& sent) {
+          // A count that finds no room is lost: the loop has more urgent things to do then.
+          static_cast<void>(events_.try_push(Call{
+              [kind = std::string(target), good = sent.good, failed = sent.failed](
+                  Engine& engine, Instant) { engine.count_notifications(kind, good, failed); }}));
+        });
   }
 
   // From a worker, which must not lose what it found out; the loop drains the queue until the end.
@@ -267,6 +283,7 @@ class RunningAgent final : public Agent {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<api::Control> control_;
   std::unique_ptr<net::Server> server_;
+  std::unique_ptr<Alerting> alerting_;
   Mutex reload_mutex_;
   std::jthread reloader_;
   std::jthread loop_;

@@ -98,6 +98,11 @@ void Engine::reload_failed(const std::string& why) {
   changed_ = true;
 }
 
+void Engine::count_notifications(std::string_view target, int good, int failed) {
+  pools_.count_notifications(target, good, failed);
+  changed_ = true;
+}
+
 namespace {
 
 HistoryLoaded load_history(store::Store& store, const quota::HistoryNeed& need,

@@ -74,6 +74,8 @@ class Engine {
   // again in a moment.
   Status reconfigure(std::shared_ptr<const Setup> setup, Instant now);
   void reload_failed(const std::string& why);
+  // Messages about alerts, which another thread sends; they are counted with the publications.
+  void count_notifications(std::string_view target, int good, int failed);
 
   void handle(Event event, Instant now);
   // Does everything that is due; returns when to be called again if nothing else happens.

@@ -395,6 +395,16 @@ void Pools::finish_refresh(Record& record, const rotation::StepDone& done, Insta
   changed_.insert(record.pool.id);
 }
 
+// Every kind from the start, so that Prometheus sees the first one as an increase.
+std::map<std::string, std::int64_t> Pools::no_notifications() {
+  return {{"file", 0}, {"exec", 0}, {"webhook", 0}, {"alertmanager", 0}, {"alert_webhook", 0}};
+}
+
+void Pools::count_notifications(std::string_view target, int good, int failed) {
+  notifications_[std::string(target)] += good + failed;
+  notification_failures_[std::string(target)] += failed;
+}
+
 void Pools::count_outcomes(const rotation::StepDone& done) {
   for (const rotation::TargetOutcome& outcome : done.outcomes) {
     const std::string kind(kind_of(outcome.target));

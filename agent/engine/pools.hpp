@@ -66,6 +66,8 @@ class Pools {
   // Newest first, of all pools, bounded.
   [[nodiscard]] std::vector<model::Rotation> recent_rotations() const;
   [[nodiscard]] const model::HistogramView& durations() const { return durations_; }
+  // Of alerts: by somebody else, counted here with the others.
+  void count_notifications(std::string_view target, int good, int failed);
   [[nodiscard]] const std::map<std::string, std::int64_t>& notifications() const {
     return notifications_;
   }
@@ -103,6 +105,7 @@ class Pools {
   void after_commit(const std::string& pool, const rotation::Transition& transition, Instant now);
   void run_step(rotation::StepRequest step, Instant now);
   void finish_refresh(Record& record, const rotation::StepDone& done, Instant now);
+  static std::map<std::string, std::int64_t> no_notifications();
   void count_outcomes(const rotation::StepDone& done);
   void remember(Record& record, const model::Rotation& rotation);
   void store_totals(const Record& record);
@@ -117,9 +120,8 @@ class Pools {
   std::set<std::string> changed_;
   model::HistogramView durations_ =
       model::make_histogram({0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300});
-  std::map<std::string, std::int64_t> notifications_{{"file", 0}, {"exec", 0}, {"webhook", 0}};
-  std::map<std::string, std::int64_t> notification_failures_{
-      {"file", 0}, {"exec", 0}, {"webhook", 0}};
+  std::map<std::string, std::int64_t> notifications_ = no_notifications();
+  std::map<std::string, std::int64_t> notification_failures_ = no_notifications();
 };
 
 }  // namespace keyherd::engine

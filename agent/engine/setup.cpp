@@ -26,6 +26,7 @@ class Builder {
       setup_->secrets[key.id] = load_key(key);
     KH_TRY(load_tokens());
     KH_TRY(load_pools());
+    KH_TRY(load_notify());
     setup_->usage = usage_context();
     return std::shared_ptr<const Setup>(setup_);
   }
@@ -84,6 +85,19 @@ class Builder {
         setup_->signing_secrets[hook->signing_secret->text] =
             std::make_shared<const Secret>(std::move(*secret));
       }
+    }
+    return {};
+  }
+
+  Status load_notify() {
+    for (const model::NotifyTarget& target : setup_->config.notify) {
+      auto& token = setup_->notify_tokens.emplace_back();
+      if (!target.token)
+        continue;
+      auto secret = resolve(*target.token);
+      if (!secret)
+        return fail(with_context(secret.error(), "notify"));
+      token = std::make_shared<const Secret>(std::move(*secret));
     }
     return {};
   }

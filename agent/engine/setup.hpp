@@ -35,6 +35,7 @@ struct Setup {
   std::map<std::string, cron::Schedule> schedules;  // by pool id, where the pool has one
   std::map<std::string, std::shared_ptr<const Secret>>
       signing_secrets;  // of webhooks, by reference
+  std::vector<std::shared_ptr<const Secret>> notify_tokens;  // of config.notify; null: none
   std::shared_ptr<const model::UsageContext> usage;
   std::shared_ptr<const api::Access> access;
   std::map<std::string, std::int64_t> secret_load_failures;  // by kind of reference

@@ -149,6 +149,11 @@ constexpr std::array kKeyFamilies{
             }),
     per_key("keyherd_key_created_timestamp_seconds",
             [](Out& out, const Row& row) { known(out, row, row.view->key.created_at); }),
+    per_key("keyherd_key_max_age_seconds",
+            [](Out& out, const Row& row) {
+              if (row.view->key.max_age)
+                out.sample(row.labels, {}, seconds(*row.view->key.max_age));
+            }),
     per_key("keyherd_key_expiry_timestamp_seconds",
             [](Out& out, const Row& row) { known(out, row, row.view->key.expires_at); }),
     whole("keyherd_key_expiry_threshold_seconds", write_expiry_thresholds),

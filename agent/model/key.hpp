@@ -2,6 +2,7 @@
 
 // One credential. Its id survives the rotation of its secret, and its history belongs to the id.
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct Key {
   std::map<std::string, std::string> labels;
   std::optional<WallTime> created_at;
   std::optional<WallTime> expires_at;
+  std::optional<std::chrono::nanoseconds> max_age;  // counted from created_at
 };
 
 }  // namespace keyherd::model

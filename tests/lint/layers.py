@@ -21,14 +21,15 @@ MAY_INCLUDE = {
     "usage": ["base", "model"],
     "quota": ["base", "model", "cron"],
     "rotation": ["base", "cron", "model", "net"],
+    "notify": ["base", "model", "net"],
     "metrics": ["base", "model"],
     "ui": [],
     "api": ["base", "model", "net", "metrics", "ui"],
     "sandbox": ["base", "model", "net"],
     "engine": ["base", "cron", "model", "net", "config", "store", "probe", "health", "usage", "quota",
-               "rotation", "metrics", "ui", "api"],
+               "rotation", "notify", "metrics", "ui", "api"],
     "cli": ["base", "cron", "model", "net", "config", "store", "probe", "health", "usage", "quota",
-            "rotation", "metrics", "ui", "api", "engine", "sandbox"],
+            "rotation", "notify", "metrics", "ui", "api", "engine", "sandbox"],
 }
 
 # third-party header (pattern) -> folders whose .cpp files (or private headers) may include it

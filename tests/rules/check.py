@@ -1,28 +1,24 @@
 #!/usr/bin/env python3
-"""Checks what Keyherd ships for Prometheus, Alertmanager and Grafana.
+"""Checks what Keyherd ships for Prometheus and Alertmanager; tests/dashboards has the boards.
 
     check.py rules        alert and recording rules, and their tests
-    check.py dashboards   the Grafana boards
     check.py deploy       prometheus.yml, alertmanager.yml, docker-compose.yml
 
 Prints every problem and ends with 1 if there is any. Needs Debian's packages prometheus (promtool)
 and prometheus-alertmanager (amtool); docker-compose is used where it is installed.
 """
 
-import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RULES = sorted((ROOT / "rules").glob("keyherd-*.yml"))
 ALERTS = ROOT / "rules/keyherd-alerts.yml"
 TESTS = sorted(HERE.glob("*.test.yml"))
-BOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 RUNBOOK_URL = "https://github.com/keyherd/keyherd/blob/main/docs/runbooks/"
 SEVERITIES = {"critical", "warning", "info", "none"}
 # These two fire when nothing is there: they have no test of silence without series.
@@ -193,148 +189,54 @@ def check_rules():
     check_rule_tests()
 
 
-# ---------------------------------------------------------------------------- dashboards
-
-UNITS = {"short", "none", "s", "bytes", "percentunit", "currencyUSD", "reqps", "ops", "bool",
-         "dateTimeAsIso"}
-VISUALS = {"stat", "timeseries", "table", "bargauge", "state-timeline", "status-history", "heatmap",
-           "text"}
-VARIABLES = {"$job": ".+", "$instance": ".+", "$provider": ".+", "$key": ".+", "$pool": ".+",
-             "$window": "1h", "$__rate_interval": "1m", "$__interval": "1m", "$__range": "6h"}
-
-
-def panels_of(board):
-    for panel in board["panels"]:
-        yield panel
-        yield from panel.get("panels", [])
-
-
-def substituted(expression):
-    for name, value in VARIABLES.items():
-        expression = expression.replace(name, value)
-    return expression
-
-
-def check_variables(where, board):
-    variables = {v["name"]: v for v in board["templating"]["list"]}
-    source = variables.get("datasource", {})
-    if (source.get("type"), source.get("query"), source.get("label")) != (
-            "datasource", "prometheus", "Data source"):
-        problem(f"{where}: no variable datasource of type datasource, labelled Data source")
-    for name in ("job", "instance"):
-        variable = variables.get(name, {})
-        if variable.get("label") != name.capitalize() or variable.get("allValue") != ".+":
-            problem(f"{where}: variable {name}: label or allValue are wrong")
-    for name, variable in variables.items():
-        if variable["type"] != "query":
-            continue
-        if variable.get("refresh") != 2:
-            problem(f"{where}: variable {name} is not refreshed with the time range")
-        if variable.get("datasource", {}).get("uid") != "${datasource}":
-            problem(f"{where}: variable {name} does not use ${{datasource}}")
-        if not re.fullmatch(r"label_values\(.+, \w+\)", variable["query"]):
-            problem(f"{where}: variable {name}: {variable['query']} is no label_values()")
-        check_closure(f"{where}: variable {name}", variable["query"])
-
-
-def check_selectors(where, expression):
-    """job and instance in every selector; counters only inside rate, irate or increase."""
-    for name, selector in re.findall(r"([A-Za-z_:][\w:]*)(\{[^}]*\})?", expression):
-        if "keyherd_" not in name and not name.startswith("process_"):
-            continue
-        for label in ("job", "instance"):
-            if f'{label}=~"${label}"' not in selector:
-                problem(f'{where}: {name} without {label}=~"${label}"')
-        if name.endswith("_total") and not re.search(
-                rf"(rate|increase)\({re.escape(name)}", expression):
-            problem(f"{where}: counter {name} is not inside rate() or increase()")
-
-
-def check_panel(where, panel, expressions):
-    if panel["type"] == "row":
-        return
-    if panel["type"] not in VISUALS:
-        problem(f"{where}: panel type {panel['type']} is not one of ours")
-    if not panel.get("title") or len(panel.get("description", "")) < 20:
-        problem(f"{where}: title or description is missing")
-    if panel["type"] == "text":
-        return
-    if panel.get("datasource", {}).get("uid") != "${datasource}":
-        problem(f"{where}: does not use ${{datasource}}")
-    if panel["fieldConfig"]["defaults"].get("unit") not in UNITS:
-        problem(f"{where}: no unit, or one that is not known")
-    if not panel.get("targets"):
-        problem(f"{where}: no query")
-    for target in panel.get("targets", []):
-        expression = target["expr"]
-        check_closure(where, expression)
-        check_selectors(where, expression)
-        expressions.append((where, substituted(expression)))
-
-
-def check_layout(where, board):
-    taken = {}
-    for panel in board["panels"]:
-        at = panel["gridPos"]
-        if at["x"] + at["w"] > 24:
-            problem(f"{where}: {panel['title']} reaches beyond the board")
-        for x in range(at["x"], at["x"] + at["w"]):
-            for y in range(at["y"], at["y"] + at["h"]):
-                if taken.setdefault((x, y), panel["title"]) != panel["title"]:
-                    problem(f"{where}: {panel['title']} overlaps {taken[x, y]}")
-                    return
-
-
-def check_board(path, expressions):
-    board = json.loads(path.read_text())
-    if (board["uid"], board["schemaVersion"], board["editable"]) != (path.stem, 42, False):
-        problem(f"{path.name}: uid is not the file's name, or not schema 42, or editable")
-    if "keyherd" not in board["tags"]:
-        problem(f"{path.name}: the tag keyherd is missing")
-    ids = [panel["id"] for panel in panels_of(board)]
-    if len(ids) != len(set(ids)):
-        problem(f"{path.name}: two panels have one id")
-    check_variables(path.name, board)
-    check_layout(path.name, board)
-    for panel in panels_of(board):
-        check_panel(f"{path.name}: {panel.get('title')}", panel, expressions)
-
-
-def check_dashboards():
-    promtool = need("promtool", "prometheus")
-    if not BOARDS:
-        problem("dashboards/ is empty")
-    expressions = []
-    for path in BOARDS:
-        check_board(path, expressions)
-    rules = [{"record": f"panel:expression:{i}", "expr": expression, "labels": {"panel": where}}
-             for i, (where, expression) in enumerate(expressions)]
-    # JSON is YAML; a recording rule is the only way to have promtool read an expression.
-    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
-        json.dump({"groups": [{"name": "panels", "rules": rules}]}, file)
-        file.flush()
-        run("expressions of the panels", promtool, "check", "rules", file.name)
-
-
 # ---------------------------------------------------------------------------- deploy
 
 
+ALERTMANAGER = ROOT / "deploy/alertmanager"
+RECEIVER = {"critical": "page", "warning": "default", "info": "null", "none": "watchdog"}
+# With tests/rules/template-data.json: a quota that is critical for one key, and over for another.
+TEMPLATES = {
+    "keyherd.title": "[FIRING 1] KeyherdQuotaUsageHigh quota daily at deepseek",
+    "keyherd.text": "CRITICAL: 97.5% of quota daily of deepseek-1 is used.\n"
+                    "Runbook: https://example.com/KeyherdQuotaUsageHigh.md\n"
+                    "OVER: 96% of quota daily of deepseek-2 is used.\n",
+    "keyherd.link": "https://example.com/KeyherdQuotaUsageHigh.md",
+    "keyherd.color": "danger",
+    "keyherd.pagerduty.severity": "critical",
+}
+
+
 def check_routes(amtool):
-    config = str(ROOT / "deploy/alertmanager/alertmanager.yml")
-    for receiver, *labels in (
-            ("page", "alertname=KeyherdPoolExhausted", "severity=critical"),
-            ("default", "alertname=KeyherdKeyRejected", "severity=warning"),
-            ("null", "alertname=KeyherdKeyFlapping", "severity=info"),
-            ("watchdog", "alertname=KeyherdWatchdog", "severity=none")):
-        run(f"route of {labels[0]}", amtool, "config", "routes", "test", f"--config.file={config}",
-            f"--verify.receivers={receiver}", *labels)
+    """Every alert goes to the receiver of its severity."""
+    for name, block in alert_rules():
+        severity = field_of(block, "severity")
+        run(f"route of {name} ({severity})", amtool, "config", "routes", "test",
+            f"--config.file={ALERTMANAGER}/alertmanager.yml", f"--verify.receivers={RECEIVER[severity]}",
+            f"alertname={name}", f"severity={severity}")
 
 
 def check_templates(amtool):
-    for name in ("keyherd.title", "keyherd.text"):
-        run(f"template {name}", amtool, "template", "render",
-            f"--template.glob={ROOT}/deploy/alertmanager/templates/*.tmpl",
-            "--template.text={{ template \"" + name + "\" . }}")
+    text = (ALERTMANAGER / "templates/keyherd.tmpl").read_text()
+    for name in sorted(set(re.findall(r'define "([\w.]+)"', text)) ^ set(TEMPLATES)):
+        problem(f"template {name} is not rendered here, or is not there")
+    for name in re.findall(r'template "([\w.]+)"', (ALERTMANAGER / "receivers.example.yml").read_text()):
+        if name not in TEMPLATES:
+            problem(f"receivers.example.yml: there is no template {name}")
+    for name, expected in TEMPLATES.items():
+        said = run(f"template {name}", amtool, "template", "render", f"--template.glob={ALERTMANAGER}/templates/*.tmpl",
+                   f"--template.data={HERE}/template-data.json", "--template.text={{ template \"" + name + "\" . }}")
+        if said.strip() != expected.strip():
+            problem(f"template {name}: {said!r} is not {expected!r}")
+
+
+def check_receivers():
+    """Secrets come from files wherever Alertmanager 0.25 lets them."""
+    text = (ALERTMANAGER / "receivers.example.yml").read_text()
+    for name in ("webhook", "slack", "pagerduty", "e-mail", "wecom", "dingtalk", "feishu"):
+        if f"  - name: {name}\n" not in text:
+            problem(f"receivers.example.yml: no receiver {name}")
+    for field in re.findall(r"^\s*(?:- )?(api_url|routing_key|service_key|smtp_auth_password|credentials|password):", text, re.M):
+        problem(f"receivers.example.yml: {field} is not read from a file")
 
 
 def check_compose():
@@ -357,14 +259,15 @@ def check_deploy():
     amtool = need("amtool", "prometheus-alertmanager")
     run("promtool check config", promtool, "check", "config", "--syntax-only",
         str(ROOT / "deploy/prometheus/prometheus.yml"))
-    run("amtool check-config", amtool, "check-config",
-        str(ROOT / "deploy/alertmanager/alertmanager.yml"))
+    for name in ("alertmanager.yml", "receivers.example.yml"):
+        run(f"amtool check-config {name}", amtool, "check-config", str(ALERTMANAGER / name))
     check_routes(amtool)
     check_templates(amtool)
+    check_receivers()
     check_compose()
 
 
-CHECKS = {"rules": check_rules, "dashboards": check_dashboards, "deploy": check_deploy}
+CHECKS = {"rules": check_rules, "deploy": check_deploy}
 
 
 def main():

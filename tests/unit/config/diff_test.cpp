@@ -106,6 +106,7 @@ const std::vector<Case> kCases{
     {"key", "labels = { a = \"b\" }", "keys.k.labels"},
     {"key", "created_at = 2026-03-01T00:00:00Z", "keys.k.created_at"},
     {"key", "expires_at = 2026-03-01T00:00:00Z", "keys.k.expires_at"},
+    {"key", "created_at = 2026-03-01T00:00:00Z\nmax_age = \"90d\"", "keys.k.created_at"},
     {"quota", "limit = 6", "quotas.q.limit"},
     {"quota", "unit = \"requests\"", "quotas.q.unit"},
     {"quota", "window = \"rolling 2h\"", "quotas.q.window"},

@@ -111,6 +111,7 @@ model::KeyView full_key(const std::string& id) {
   view.key.labels = {{"team", "search"}};
   view.key.created_at = kNow - hours(24 * 30);
   view.key.expires_at = kNow + hours(24 * 30);
+  view.key.max_age = hours(24 * 90);
   view.health.last_probe_at = kNow - seconds(2);
   view.health.last_success_at = kNow - seconds(2);
   view.last_probe.emplace();
