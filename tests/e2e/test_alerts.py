@@ -2,63 +2,12 @@
 """The whole chain with the real programs and the shipped files: sandbox and log -> agent -> Prometheus
 with the shipped rules -> Alertmanager with the shipped routes -> a webhook."""
 import json
-import re
-import shutil
 
-from harness import (ROOT, Agent, EndToEnd, Program, Sink, environment_for, free_port, http_request,
-                     key_config, main, utc_now, wait_until)
+from harness import Agent, Sink, environment_for, http_request, key_config, main, utc_now, wait_until
+from monitoring import Monitored
 
 
-class Alerts(EndToEnd):
-    def start_alertmanager(self, sink):
-        text = (ROOT / "deploy/alertmanager/alertmanager.yml").read_text()
-        text = re.sub(r"url: *'?\"?http[^'\"\s,}]+/?([a-z-]*)'?\"?",
-                      lambda m: f"url: 'http://127.0.0.1:{sink.port}/{m.group(1)}'", text)
-        text = re.sub(r"group_wait: *\d+s", "group_wait: 0s", text)
-        text = re.sub(r"group_interval: *\w+", "group_interval: 1s", text)
-        shutil.copytree(ROOT / "deploy/alertmanager/templates", self.directory / "templates")
-        port = free_port()
-        config = self.write("alertmanager.yml", text)
-        self.programs.append(Program("alertmanager", [
-            "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={self.directory}/am",
-            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="], self.directory))
-        wait_until(lambda: http_request("GET", f"http://127.0.0.1:{port}/-/ready")[0] == 200, "Alertmanager is ready")
-        return port
-
-    def start_prometheus(self, agent, alertmanager_port):
-        rules = self.directory / "rules"
-        rules.mkdir()
-        for path in (ROOT / "rules").glob("*.yml"):
-            # Only the waiting times differ from what is shipped.
-            text = re.sub(r"\b(for|keep_firing_for): *\w+", r"\1: 0s", path.read_text())
-            text = text.replace("keep_firing_for: 0s", "keep_firing_for: 1s")
-            (rules / path.name).write_text(text)
-        port = free_port()
-        text = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
-        text = re.sub(r"scrape_interval: *\w+", "scrape_interval: 1s", text)
-        text = re.sub(r"scrape_timeout: *\w+", "scrape_timeout: 1s", text)
-        text = re.sub(r"evaluation_interval: *\w+", "evaluation_interval: 1s", text)
-        text = text.replace("keyherd:9925", f"127.0.0.1:{agent.port}")
-        text = text.replace("alertmanager:9093", f"127.0.0.1:{alertmanager_port}")
-        text = text.replace("prometheus:9090", f"127.0.0.1:{port}")
-        self.write("secrets/metrics.token", agent.token, 0o600)
-        config = self.write("prometheus.yml", text)
-        self.programs.append(Program("prometheus", [
-            "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.directory}/tsdb",
-            f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=2s"], self.directory))
-        wait_until(lambda: http_request("GET", f"http://127.0.0.1:{port}/-/ready")[0] == 200, "Prometheus is ready")
-        return port
-
-    @staticmethod
-    def alerts(sink, name):
-        """(path, severity, status, labels) of each arrival of an alert."""
-        found = []
-        for path, body in list(sink.received):
-            for alert in body.get("alerts", []):
-                if alert["labels"]["alertname"] == name:
-                    found.append((path, alert["labels"]["severity"], alert["status"], alert["labels"]))
-        return found
-
+class Alerts(Monitored):
     def test_a_revoked_key_and_a_filling_quota_reach_a_person(self):
         names = ["k1", "k2", "k3"]
         base, control = self.sandbox({name: {} for name in names})
