@@ -172,8 +172,8 @@ std::vector<std::string> describe_changes(const Config& before, const Config& af
   compare_lists("providers", before.providers, after.providers, changes);
   compare_lists("quotas", before.quotas, after.quotas, changes);
   compare_lists("usage_logs", before.usage_logs, after.usage_logs, changes);
-  changes.enter("notify");
-  changes.compare("targets", before.notify == after.notify);
+  if (before.notify != after.notify)
+    changes.add("notify", "changed");
   changes.enter("web");
   changes.compare("tokens", same_tokens(before.tokens, after.tokens));
   return changes.take();

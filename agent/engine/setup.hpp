@@ -34,11 +34,13 @@ struct Setup {
   std::map<std::string, KeySecret> secrets;         // by key id
   std::map<std::string, cron::Schedule> schedules;  // by pool id, where the pool has one
   std::map<std::string, std::shared_ptr<const Secret>>
-      signing_secrets;  // of webhooks, by reference
+      signing_secrets;                                       // of webhooks, by reference
   std::vector<std::shared_ptr<const Secret>> notify_tokens;  // of config.notify; null: none
   std::shared_ptr<const model::UsageContext> usage;
   std::shared_ptr<const api::Access> access;
-  std::map<std::string, std::int64_t> secret_load_failures;  // by kind of reference
+  // By kind of reference, each from the start.
+  std::map<std::string, std::int64_t> secret_load_failures{
+      {"credential", 0}, {"env", 0}, {"exec", 0}, {"file", 0}, {"keyring", 0}};
 };
 
 // One wallet for each key without a limit group, and for each limit group at each provider.

@@ -22,11 +22,10 @@ BOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 UNITS = {"short", "none", "s", "bytes", "percentunit", "currencyUSD", "reqps", "ops", "bool", "dateTimeAsIso"}
 VISUALS = {"stat", "timeseries", "table", "bargauge", "state-timeline", "status-history", "heatmap", "text"}
 VALUES = {"$job": ".+", "$instance": ".+", "$provider": ".+", "$key": ".+", "$pool": ".+", "$window": "1h",
-          "$__rate_interval": "16m", "$__interval": "8m", "$__range": "6h"}
+          "$__rate_interval": "16m", "$__interval": "15m", "$__range": "6h"}
 # dashboard-linter wants $__rate_interval everywhere; but probes, costs and rotations are slower than any scrape, so
 # their windows are what a person chose, or fixed.
 RATE_WINDOWS = {"$__rate_interval"}
-# $__interval: where the query's own interval makes it at least $window.
 INCREASE_WINDOWS = {"$window", "$__interval", "24h", "7d"}
 # On no board: for rules or for joins in queries of your own.
 NOT_CHARTED = {
@@ -36,8 +35,6 @@ NOT_CHARTED = {
     "process_virtual_memory_bytes": "address space, which says nothing of the memory in use",
     "keyherd_ratelimit_observed_timestamp_seconds": "how old the limits are, for queries of your own",
 }
-# Queries that are empty even in a lively week, and that is good news.
-MAY_BE_EMPTY = {}
 
 
 def panels_of(board):
@@ -47,12 +44,12 @@ def panels_of(board):
 
 
 def queries_of(board):
-    """(where, expression) of every panel, annotation and variable."""
+    """(where, expression, target) of every panel and annotation."""
     for panel in panels_of(board):
         for target in panel.get("targets", []):
-            yield f"{board['uid']}: {panel['title']} {target['refId']}", target["expr"]
+            yield f"{board['uid']}: {panel['title']} {target['refId']}", target["expr"], target
     for annotation in board["annotations"]["list"]:
-        yield f"{board['uid']}: annotation {annotation['name']}", annotation["expr"]
+        yield f"{board['uid']}: annotation {annotation['name']}", annotation["expr"], annotation
 
 
 def substituted(expression):
@@ -86,7 +83,7 @@ def check_variables(where, board):
             rules.problem(f"{where}: variable {name} is used by no panel")
 
 
-def check_expression(where, expression):
+def check_expression(where, expression, target):
     rules.check_closure(where, expression)
     for name, selector in re.findall(r"([A-Za-z_:][\w:]*)(\{[^}]*\})?", expression):
         if "keyherd_" not in name and not name.startswith("process_"):
@@ -96,6 +93,9 @@ def check_expression(where, expression):
                 rules.problem(f'{where}: {name} without {label}=~"${label}"')
         if name.endswith(("_total", "_bucket")) and not re.search(rf"(rate|increase)\({re.escape(name)}", expression):
             rules.problem(f"{where}: counter {name} is not inside rate() or increase()")
+    # A bar holds what happened in it only if it is as wide as its window.
+    if "[$__interval]" in expression and "interval" not in target:
+        rules.problem(f"{where}: [$__interval] without an interval of at least minutes")
     for function, window in re.findall(r"\b(rate|increase)\([^\[\]()]+\[([^\]]+)\]", expression):
         if window not in (RATE_WINDOWS if function == "rate" else INCREASE_WINDOWS):
             rules.problem(f"{where}: {function}() over {window}")
@@ -152,8 +152,8 @@ def check_board(path, uids):
     check_links(path.name, board, uids)
     for panel in panels_of(board):
         check_panel(f"{path.name}: {panel.get('title')}", panel)
-    for where, expression in queries_of(board):
-        check_expression(where, expression)
+    for where, expression, target in queries_of(board):
+        check_expression(where, expression, target)
 
 
 def family_of(name):
@@ -166,7 +166,7 @@ def check_closure(boards):
                                (ROOT / "rules/keyherd-recording.yml").read_text()))
     shown = set()
     for board in boards:
-        for _, expression in queries_of(board):
+        for _, expression, _ in queries_of(board):
             for name in rules.metrics_in(expression):
                 shown.add(family_of(name))
                 shown.update(family_of(n) for n in rules.metrics_in(recorded.get(name, "")))
@@ -184,7 +184,7 @@ def check_closure(boards):
 def check_syntax(boards):
     """A recording rule is the only way to have promtool read an expression; JSON is YAML."""
     made = [{"record": f"panel:expression:{i}", "expr": substituted(expression), "labels": {"panel": where}}
-            for i, (where, expression) in enumerate(q for board in boards for q in queries_of(board))]
+            for i, (where, expression, _) in enumerate(q for board in boards for q in queries_of(board))]
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         json.dump({"groups": [{"name": "panels", "rules": made}]}, file)
         file.flush()
@@ -214,10 +214,11 @@ def check_queries():
         if missing:
             rules.problem(f"tests/dashboards/simulated_week.py lacks {sorted(missing)}")
         for path in BOARDS:
-            for where, expression in queries_of(json.loads(path.read_text())):
-                # A panel that looks at a range is tried all day long, one that shows now, now.
-                found = any(prometheus.query(substituted(expression), prometheus.end - hours * 3600) for hours in (0, 3, 6, 12, 24, 72))
-                if not found and where not in MAY_BE_EMPTY:
+            for where, expression, _ in queries_of(json.loads(path.read_text())):
+                # Now, at every hour of the last day, and on every day of the week: some things happen seldom.
+                hours = [*range(25), *range(48, 168, 24)]
+                expression = substituted(expression.replace("[$__interval]", "[1d]"))
+                if not any(prometheus.query(expression, prometheus.end - hour * 3600) for hour in hours):
                     rules.problem(f"{where}: no data: {expression}")
 
 

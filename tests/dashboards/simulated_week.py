@@ -356,7 +356,7 @@ class Week:
                 self.put("keyherd_usagelog_records_rejected_total", self.summed([int(self.random.random() < rate) for _ in every]), **s, reason=reason)
             self.put("keyherd_usagelog_file_changes_total", self.summed([int(t % 86400 == 0) for t in self.times]), **s, kind="rename")
             self.put("keyherd_usagelog_file_changes_total", 0, **s, kind="truncate")
-            self.put("keyherd_usagelog_read_errors_total", 0, **s)
+            self.put("keyherd_usagelog_read_errors_total", self.summed([int(self.ago(t) == 3 * 86400 + 3600) for t in self.times]), **s)
 
     def agent(self):
         every = range(len(self.times))
@@ -368,12 +368,12 @@ class Week:
         self.put("keyherd_config_last_reload_success_timestamp_seconds", started)
         self.put("keyherd_state_last_save_success_timestamp_seconds", [t - self.random.randint(1, 20) for t in self.times])
         self.put("keyherd_state_save_interval_seconds", 60)
-        self.put("keyherd_state_save_failures_total", 0)
+        self.put("keyherd_state_save_failures_total", self.summed([int(self.ago(t) == 6 * 86400 + 3600) for t in self.times]))
         for target, rate in (("file", 0.02), ("webhook", 0.02)):
             self.put("keyherd_notifications_total", self.summed([int(self.random.random() < rate) for _ in every]), target=target)
             self.put("keyherd_notification_failures_total", self.summed([int(target == "webhook" and 5 * 86400 < self.ago(t) < 5 * 86400 + 900) for t in self.times]), target=target)
         for kind in ("env", "file"):
-            self.put("keyherd_secret_load_failures_total", 0, source=kind)
+            self.put("keyherd_secret_load_failures_total", self.summed([int(kind == "file" and self.ago(t) == 5 * 86400) for t in self.times]), source=kind)
         for provider, skew in (("deepseek", 0.2), ("openai", -0.1), ("anthropic", 0.05)):
             self.put("keyherd_clock_skew_seconds", [round(skew + self.random.uniform(-0.4, 0.4), 3) for _ in every], provider=provider)
         for handler, code, rate in (("/metrics", "200", 16), ("/api/v1/pools/{id}/active", "200", 40), ("/api/v1/status", "200", 3),

@@ -16,8 +16,7 @@ def in_seconds(text):
 class Monitored(EndToEnd):
     def start_alertmanager(self, sink):
         text = (ROOT / "deploy/alertmanager/alertmanager.yml").read_text()
-        text = re.sub(r"url: *'?\"?http[^'\"\s,}]+/?([a-z-]*)'?\"?",
-                      lambda m: f"url: 'http://127.0.0.1:{sink.port}/{m.group(1)}'", text)
+        text = re.sub(r"url: http://127\.0\.0\.1:9095/", f"url: http://127.0.0.1:{sink.port}/", text)
         text = re.sub(r"group_wait: *\d+s", "group_wait: 0s", text)
         text = re.sub(r"group_interval: *\w+", "group_interval: 1s", text)
         shutil.copytree(ROOT / "deploy/alertmanager/templates", self.directory / "templates")

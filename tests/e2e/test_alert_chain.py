@@ -64,7 +64,7 @@ class AlertChain(Monitored):
     def make_trouble(self, agent, control):
         control("PUT", "keys/a1", {"state": "revoked"})
         control("PUT", "keys/b1", {"state": "revoked"})
-        control("PUT", "keys/d1", {"state": "throttled", "for": "10m"})
+        control("PUT", "keys/d1", {"state": "throttled"})
         control("POST", "outage", {"face": "gamma", "mode": "503"})
         self.good_config = agent.config_path.read_text()
         agent.config_path.write_text(self.good_config + "\n[pools.broken]\nkeys = 7\n")

@@ -4,8 +4,8 @@
     check.py rules        alert and recording rules, and their tests
     check.py deploy       prometheus.yml, alertmanager.yml, docker-compose.yml
 
-Prints every problem and ends with 1 if there is any. Needs Debian's packages prometheus (promtool)
-and prometheus-alertmanager (amtool); docker-compose is used where it is installed.
+Prints every problem and ends with 1 if there is any. Needs Debian's packages prometheus (promtool),
+prometheus-alertmanager (amtool) and docker-compose.
 """
 
 import pathlib
@@ -239,19 +239,75 @@ def check_receivers():
         problem(f"receivers.example.yml: {field} is not read from a file")
 
 
+def services_of(compose):
+    """Name → text of each service of the compose file, which is written in one plain style."""
+    text = compose.split("\nservices:\n", 1)[1].split("\nnetworks:\n", 1)[0]
+    parts = re.split(r"^  (\w+):\n", text, flags=re.M)[1:]
+    return dict(zip(parts[::2], parts[1::2]))
+
+
+def check_service(name, text):
+    where = f"docker-compose.yml: {name}"
+    for part, why in (("<<: *hardening", "the hardening"), ("mem_limit:", "a limit of memory"), ("healthcheck:", "a health check")):
+        if part not in text:
+            problem(f"{where}: {why} is missing")
+    if (name == "keyherd") == ("profiles:" in text):
+        problem(f"{where}: the agent alone is without a profile")
+    if re.search(r"privileged|cap_add|docker\.sock|user: *[\"']?root", text):
+        problem(f"{where}: has more rights than it needs")
+    for port in re.findall(r'ports: \["([^"]+)"', text):
+        if not port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:"):
+            problem(f"{where}: port {port} is not on loopback by default")
+    for line in re.findall(r"^      ([A-Z_]+): (?!/run/secrets/)(.+)$", text, re.M):
+        if re.search(r"PASSWORD|TOKEN|SECRET|KEY", line[0]):
+            problem(f"{where}: {line[0]} holds a secret that belongs into a file")
+    for image in re.findall(r"image: (\S+)", text):
+        if not re.fullmatch(r"\$\{\w+:-[\w./-]+:v?\d+\.\d+\.\d+\}", image):
+            problem(f"{where}: image {image} is not pinned")
+    for path in re.findall(r"- (\./[^:\s]+):", text):
+        if not path.startswith("./secrets/") and not (ROOT / path).exists():
+            problem(f"{where}: {path} does not exist")
+
+
+def check_mounts(services):
+    """What Prometheus, Alertmanager and Grafana are told to read is what is mounted there."""
+    for service, target, named_in, text in (
+            ("prometheus", "/etc/prometheus/rules", "deploy/prometheus/prometheus.yml", "rules/keyherd-*.yml"),
+            ("prometheus", "/etc/prometheus/secrets/metrics.token", "deploy/prometheus/prometheus.yml", "secrets/metrics.token"),
+            ("alertmanager", "/etc/alertmanager", "deploy/alertmanager/alertmanager.yml", "templates/*.tmpl"),
+            ("grafana", "/etc/keyherd/dashboards", "deploy/grafana/provisioning/dashboards/keyherd.yml", "path: /etc/keyherd/dashboards")):
+        if f":{target}:ro" not in services[service]:
+            problem(f"docker-compose.yml: {service} has nothing at {target}")
+        if text not in (ROOT / named_in).read_text():
+            problem(f"{named_in}: does not read {text}")
+    sources = (ROOT / "deploy/grafana/provisioning/datasources/keyherd.yml").read_text()
+    scrape = re.search(r"scrape_interval: (\w+)", (ROOT / "deploy/prometheus/prometheus.yml").read_text())[1]
+    if f"timeInterval: {scrape}\n" not in sources:
+        problem("the data source's timeInterval is not the scrape interval: $__rate_interval would be wrong")
+
+
+def check_dockerfile():
+    text = (ROOT / "deploy/docker/Dockerfile").read_text()
+    final = text.rsplit("\nFROM ", 1)[1]
+    if not final.startswith("debian:bookworm-slim\n") or "\nUSER keyherd\n" not in final or "\nHEALTHCHECK " not in final:
+        problem("Dockerfile: the last stage is to be Debian slim, with a user of its own and a health check")
+    if re.search(r"apt-get install(?!.*--no-install-recommends)", final):
+        problem("Dockerfile: apt-get install without --no-install-recommends")
+
+
 def check_compose():
     compose = ROOT / "docker-compose.yml"
-    for path in re.findall(r"- (\./[^:\s]+):", compose.read_text()):
-        if not path.startswith("./secrets/") and not (ROOT / path).exists():
-            problem(f"{compose.name}: {path} does not exist")
-    for image in re.findall(r"image: (\S+)", compose.read_text()):
-        if not re.fullmatch(r"\$\{\w+:-[\w./-]+:v?\d+\.\d+\.\d+\}", image):
-            problem(f"{compose.name}: image {image} is not pinned")
-    if shutil.which("docker-compose") is None:
-        print("docker-compose is not installed: the compose file was not parsed")
+    services = services_of(compose.read_text())
+    if set(services) != {"keyherd", "sandbox", "prometheus", "alertmanager", "grafana"}:
+        problem(f"{compose.name}: services {sorted(services)}")
         return
-    run("docker-compose config", "docker-compose", "--project-directory", str(ROOT), "-f",
-        str(compose), "--profile", "monitoring", "--profile", "demo", "config", "-q")
+    for name, text in services.items():
+        check_service(name, text)
+    check_mounts(services)
+    check_dockerfile()
+    for profiles in ([], ["--profile", "monitoring", "--profile", "demo"]):
+        run("docker-compose config", need("docker-compose", "docker-compose"), "--project-directory", str(ROOT), "-f",
+            str(compose), *profiles, "config", "-q")
 
 
 def check_deploy():

@@ -106,7 +106,7 @@ const std::vector<Case> kCases{
     {"key", "labels = { a = \"b\" }", "keys.k.labels"},
     {"key", "created_at = 2026-03-01T00:00:00Z", "keys.k.created_at"},
     {"key", "expires_at = 2026-03-01T00:00:00Z", "keys.k.expires_at"},
-    {"key", "created_at = 2026-03-01T00:00:00Z\nmax_age = \"90d\"", "keys.k.created_at"},
+    {"key", "max_age = \"90d\"\ncreated_at = 2026-03-01T00:00:00Z", "keys.k.max_age"},
     {"quota", "limit = 6", "quotas.q.limit"},
     {"quota", "unit = \"requests\"", "quotas.q.unit"},
     {"quota", "window = \"rolling 2h\"", "quotas.q.window"},
@@ -202,6 +202,16 @@ TEST_CASE("tokens are compared as a whole") {
   const Config before = test::parse(kBase);
   const Config after = test::parse(kBase + "[[web.tokens]]\nrole = \"read\"\ntoken = \"env:B\"\n");
   CHECK(describe_changes(before, after) == Lines{"web.tokens: changed"});
+}
+
+TEST_CASE("whom to notify is compared as a whole") {
+  const Config before = test::parse(kBase);
+  const Config after =
+      test::parse(kBase + "[[notify]]\nalertmanager = \"http://127.0.0.1:9093/\"\n");
+  REQUIRE(after.notify.size() == 1);
+  CHECK(after.notify[0].url == "http://127.0.0.1:9093");  // the API's path is added to it
+  CHECK(after.notify[0].least == model::Severity::warning);
+  CHECK(describe_changes(before, after) == Lines{"notify: changed"});
 }
 
 TEST_CASE("an edited publish target is a change of its pool") {
