@@ -13,6 +13,13 @@ constexpr std::chrono::seconds kLookEvery{5};
 // As the shipped scrape configuration names it.
 constexpr const char* kJob = "keyherd";
 
+// A reload reads every secret anew.
+bool same_token(const std::shared_ptr<const Secret>& a, const std::shared_ptr<const Secret>& b) {
+  if (a == nullptr || b == nullptr)
+    return a == b;
+  return fingerprint(*a, kJob) == fingerprint(*b, kJob);
+}
+
 }  // namespace
 
 Alerting::Alerting(const Published& published, const Clock& clock, spdlog::logger& log,
@@ -74,7 +81,7 @@ void Alerting::take_targets(const Setup& setup) {
     const model::NotifyTarget& target = setup.config.notify[i];
     const auto& token = setup.notify_tokens[i];
     const auto same = std::find_if(senders_.begin(), senders_.end(), [&](const auto& sender) {
-      return sender != nullptr && sender->target() == target && sender->token() == token;
+      return sender != nullptr && sender->target() == target && same_token(sender->token(), token);
     });
     now.push_back(same != senders_.end()
                       ? std::move(*same)
