@@ -32,6 +32,7 @@ struct AgentSettings {
   std::string state = "keyherd.db";          // resolved path, or ":memory:"
   std::optional<model::SecretRef> master_key;
   std::vector<std::string> key_files;  // patterns, resolved
+  std::vector<std::string> drop_metrics;
   LogFormat log_format = LogFormat::text;
   std::string log_level = "info";  // debug info warning error
   std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(5);

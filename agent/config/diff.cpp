@@ -40,6 +40,7 @@ bool same_prices(const std::map<std::string, model::Price>& a,
 void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.enter("agent");
   changes.compare("key_files", a.key_files == b.key_files);
+  changes.compare("drop_metrics", a.drop_metrics == b.drop_metrics);
   changes.compare("keep_evidence", a.keep_evidence == b.keep_evidence);
   changes.compare("timezone", a.timezone == b.timezone);
   changes.compare("keep_quarter_hours", a.keep_quarter_hours == b.keep_quarter_hours);

@@ -24,6 +24,7 @@ void read_agent(const TableReader& reader, Spec& spec) {
   spec.key_files = reader.place_of("key_files");
   for (const std::string& pattern : reader.texts("key_files").value_or(std::vector<std::string>()))
     agent.key_files.push_back(reader.resolve(pattern));
+  agent.drop_metrics = reader.texts("drop_metrics").value_or(std::vector<std::string>());
   if (reader.choice("log_format").value_or("text") == "json")
     agent.log_format = LogFormat::json;
   agent.log_level = reader.choice("log_level").value_or(agent.log_level);

@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "engine/engine.hpp"
 #include "engine/published.hpp"
 #include "engine/workers.hpp"
+#include "metrics/catalogue.hpp"
 #include "net/server.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
@@ -48,14 +50,12 @@ Result<std::string> installation_key(store::Store& store, const store::State& st
 class RunningAgent final : public Agent {
  public:
   explicit RunningAgent(const AgentOptions& options)
-      : options_(options),
-        events_(kEventQueue),
-        random_(random_seed()),
-        exposition_(options.build, options.log_counts, options.clock) {}
+      : options_(options), events_(kEventQueue), random_(random_seed()) {}
 
   ~RunningAgent() override { stop(); }
 
   Status start(config::Config config) {
+    make_exposition(config.agent.drop_metrics);
     KH_ASSIGN(auto store, open_store(config.agent));
     auto state = store->load();
     if (!state)
@@ -137,7 +137,7 @@ class RunningAgent final : public Agent {
                                if (server_)
                                  server_->wake();
                              }});
-    const api::ApiParts parts{*control_, exposition_, options_.clock,
+    const api::ApiParts parts{*control_, *exposition_, options_.clock,
                               [this] { return published_.setup()->access; }};
     net::ServerOptions server;
     server.address = setup.config.agent.listen_address;
@@ -150,6 +150,18 @@ class RunningAgent final : public Agent {
                                             std::to_string(setup.config.agent.listen_port)));
     server_ = std::move(*started);
     return {};
+  }
+
+  void make_exposition(std::vector<std::string> drop) {
+    const auto known = metrics::catalogue();
+    for (const std::string& name : drop)
+      if (std::none_of(known.begin(), known.end(),
+                       [&](const auto& row) { return row.name == name; }))
+        options_.log.warn("agent.drop_metrics: there is no metric {}", name);
+    metrics::ExpositionOptions served;
+    served.drop = std::move(drop);
+    exposition_ = std::make_unique<metrics::Exposition>(options_.build, options_.log_counts,
+                                                        options_.clock, std::move(served));
   }
 
   void start_alerting(const config::AgentSettings& agent) {
@@ -224,6 +236,8 @@ class RunningAgent final : public Agent {
       return "agent.listen";
     if (before.state != after.state)
       return "agent.state";
+    if (before.drop_metrics != after.drop_metrics)
+      return "agent.drop_metrics";
     return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
   }
 
@@ -277,7 +291,7 @@ class RunningAgent final : public Agent {
   BoundedQueue<Event> events_;
   SeededRandom random_;
   Published published_;
-  metrics::Exposition exposition_;
+  std::unique_ptr<metrics::Exposition> exposition_;
   std::string installation_key_;
   std::unique_ptr<WorkerThreads> workers_;
   std::unique_ptr<Engine> engine_;

@@ -14,6 +14,7 @@ import re
 STEP = 240  # seconds: below Prometheus' five minutes of looking back
 LOOKBACK = 6 * STEP
 WEEK = 7 * 86400
+FINE = 26 * 3600
 VERDICTS = ["invalid_key", "disabled_key", "account_disabled", "permission_denied", "region_denied", "balance_exhausted",
             "quota_exhausted", "rate_limited", "overloaded", "server_error", "model_missing", "bad_request", "upstream_auth",
             "network"]
@@ -406,7 +407,7 @@ class Week:
 
     def write(self, path):
         """OpenMetrics. Older than a day every fifth sample is enough; LOOKBACK bridges the gaps."""
-        kept = [i for i, t in enumerate(self.times) if self.ago(t) <= 26 * 3600 or i % 5 == 0]
+        kept = [i for i, t in enumerate(self.times) if self.ago(t) <= FINE or i % 5 == 0]
         target = {"job": "keyherd", "instance": "keyherd:9925"}
         with open(path, "w", encoding="utf-8") as out:
             for name in sorted(self.series):

@@ -58,6 +58,7 @@ const std::vector<Case> kCases{
     {"agent", "state = \"other.db\"", "agent.state"},
     {"agent", "master_key = \"env:M\"", "agent.master_key"},
     {"agent", "key_files = [\"*.json\"]", "agent.key_files"},
+    {"agent", "drop_metrics = [\"keyherd_key_labels\"]", "agent.drop_metrics"},
     {"agent", "log_format = \"json\"", "agent.log_format"},
     {"agent", "log_level = \"debug\"", "agent.log_level"},
     {"agent", "probe_workers = 9", "agent.probe_workers"},
