@@ -22,11 +22,11 @@ BOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 UNITS = {"short", "none", "s", "bytes", "percentunit", "currencyUSD", "reqps", "ops", "bool", "dateTimeAsIso"}
 VISUALS = {"stat", "timeseries", "table", "bargauge", "state-timeline", "status-history", "heatmap", "text"}
 VALUES = {"$job": ".+", "$instance": ".+", "$provider": ".+", "$key": ".+", "$pool": ".+", "$window": "1h",
-          "$__rate_interval": "16m", "$__interval": "15m", "$__range": "6h"}
+          "$__rate_interval": "16m", "$__interval": "15m", "$__range": "1d"}
 # dashboard-linter wants $__rate_interval everywhere; but probes, costs and rotations are slower than any scrape, so
 # their windows are what a person chose, or fixed.
 RATE_WINDOWS = {"$__rate_interval"}
-INCREASE_WINDOWS = {"$window", "$__interval", "24h", "7d"}
+INCREASE_WINDOWS = {"$window", "$__interval", "$__range", "24h", "7d"}
 # On no board: for rules or for joins in queries of your own.
 NOT_CHARTED = {
     "keyherd_key_labels": "the users' own labels, for joins: docs/observability.md",
