@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/scrape_answer.hpp"
 #include "api/views.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/time_text.hpp"
-#include "net/compress.hpp"
 #include "ui/page.hpp"
 
 namespace keyherd::api {
@@ -98,31 +98,13 @@ Answer when_ready(const Clock& clock, Pending<T> pending, Render render) {
                    }};
 }
 
-class ScrapeBody final : public net::BodyStream {
- public:
-  explicit ScrapeBody(std::unique_ptr<metrics::Scrape> scrape) : scrape_(std::move(scrape)) {}
-  bool next(std::string& piece) override { return scrape_->next(piece); }
-
- private:
-  const std::unique_ptr<metrics::Scrape> scrape_;
-};
-
 // One handler method a route; shared by all workers, so everything it holds is immutable or safe.
 class Api {
  public:
   explicit Api(const ApiParts& parts) : parts_(parts) {}
 
   Answer metrics(const ServerRequest& request) const {
-    ServerResponse response;
-    response.content_type = std::string(metrics::kContentType);
-    response.stream =
-        std::make_shared<ScrapeBody>(parts_.exposition.scrape(parts_.control.snapshot()));
-    response.headers.emplace_back("Vary", "Accept-Encoding");
-    if (net::accepts_gzip(request)) {
-      response.headers.emplace_back("Content-Encoding", "gzip");
-      response.stream = net::gzip(std::move(response.stream));
-    }
-    return response;
+    return scrape_answer(request, parts_.exposition.scrape(parts_.control.snapshot()));
   }
 
   Answer healthy(const ServerRequest&) const { return plain(200, "Keyherd is healthy.\n"); }

@@ -32,6 +32,7 @@ QUOTAS = {"deepseek-1": ["daily"], "deepseek-2": ["daily"], "openai-1": ["daily"
 TRIGGERS = ["schedule", "invalid_key", "rate_limited", "quota", "balance", "endpoint", "recovery", "manual", "drill", "initial"]
 FAILURES = ["no_candidate", "preflight", "publish", "adoption", "hook"]
 CLIENT_FAILURES = ["auth", "quota", "rate_limited", "client_error", "server_error", "network"]
+SUSPECT = ["missing_usage", "cumulative", "clock", "unknown_model"]
 REJECTS = ["bad_json", "missing_field", "unknown_key", "bad_value", "too_long", "duplicate", "clock"]
 
 
@@ -246,6 +247,8 @@ class Week:
         sizes = {"daily": max(sum(self.tokens[k][-360:]) for k in QUOTAS) * 1.5, "spend": 40.0}
         self.put_quota("group:deepseek-main", "deepseek", "daily", [sum(self.tokens[k][i] for k in ("deepseek-1", "deepseek-2", "deepseek-3")) for i in range(len(self.times))],
                        sizes["daily"] * 1.6, "tokens")
+        for key in KEYS:
+            self.put("keyherd_quota_trust_ratio", [0.82 if key == "deepseek-3" and self.ago(t) < 4 * 3600 else 0.998 for t in self.times], key=key)
         for key, names in QUOTAS.items():
             for name in names:
                 amounts = self.costs[key] if name == "spend" else self.tokens[key]
@@ -272,6 +275,7 @@ class Week:
         self.put("keyherd_quota_window_seconds", 86400, **q)
 
     def limits(self):
+        self.put("keyherd_unaccounted_spend_threshold", 5)
         for key in KEYS:
             k = {"key": key, "provider": provider_of(key)}
             if k["provider"] != "deepseek":
@@ -289,6 +293,10 @@ class Week:
                     left -= cost
                     out.append(round(max(left, 0.0), 4))
                 self.put("keyherd_balance_remaining", out, **k, currency="USD")
+                self.put("keyherd_balance_drop_total", self.summed([cost + (0.4 if key == "deepseek-3" and self.ago(t) < 4 * 3600 else 0) / 15
+                                                                    for t, cost in zip(self.times, self.costs[key])]), **k, currency="USD")
+                self.put("keyherd_unaccounted_spend", [round(max(0, 1.6 * (4 * 3600 - self.ago(t)) / 14400), 4) if key == "deepseek-3" else 0.0
+                                                       for t in self.times], **k, currency="USD")
                 self.put("keyherd_balance_last_success_timestamp_seconds", [t - t % 1800 for t in self.times], **k)
 
     def pools(self):
@@ -355,6 +363,9 @@ class Week:
             for reason in REJECTS:
                 rate = {"unknown_key": 0.02, "duplicate": 0.05, "bad_json": 0.004}.get(reason, 0)
                 self.put("keyherd_usagelog_records_rejected_total", self.summed([int(self.random.random() < rate) for _ in every]), **s, reason=reason)
+            for reason in SUSPECT:
+                self.put("keyherd_usagelog_records_suspect_total", self.summed([int(self.random.random() < 0.005) for _ in every]), **s, reason=reason)
+            self.put("keyherd_usagelog_records_late_total", self.summed([int(self.random.random() < 0.002) for _ in every]), **s)
             self.put("keyherd_usagelog_file_changes_total", self.summed([int(t % 86400 == 0) for t in self.times]), **s, kind="rename")
             self.put("keyherd_usagelog_file_changes_total", 0, **s, kind="truncate")
             self.put("keyherd_usagelog_read_errors_total", self.summed([int(self.ago(t) == 3 * 86400 + 3600) for t in self.times]), **s)
