@@ -42,6 +42,7 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
   int probe_workers = 8;
+  std::string price_file;  // resolved; empty: the shipped lists
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
 };
 
@@ -52,6 +53,7 @@ struct Config {
   AgentSettings agent;
   std::vector<model::Provider> providers;
   std::vector<model::Key> keys;
+  std::vector<model::LimitGroup> limit_groups;
   std::vector<model::Quota> quotas;
   std::vector<model::Pool> pools;
   std::vector<model::UsageLog> usage_logs;

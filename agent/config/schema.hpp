@@ -18,7 +18,12 @@ enum class SectionId {
   provider,
   probe,
   price,
+  price_period,
+  price_earlier,
+  price_lists,
+  price_list,
   key,
+  limit_group,
   quota,
   pool,
   publish,
@@ -26,7 +31,7 @@ enum class SectionId {
   web,
   token
 };
-inline constexpr std::size_t kSectionCount = 12;
+inline constexpr std::size_t kSectionCount = 17;
 
 enum class Type {
   text,

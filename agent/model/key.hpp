@@ -26,4 +26,10 @@ struct Key {
   std::optional<WallTime> expires_at;
 };
 
+// What is known of a limit group besides its members.
+struct LimitGroup {
+  std::string id;
+  std::vector<std::string> quotas;  // over the use of all its keys together
+};
+
 }  // namespace keyherd::model
