@@ -8,7 +8,8 @@ function(keyherd_library name)
                                    PRIVATE kh_warnings ${ARG_PRIVATE_LINKS})
 endfunction()
 
-# keyherd_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 binary, one ctest entry.
+# keyherd_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 binary, one ctest entry; without a
+# label it is a unit test.
 function(keyherd_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(test_${name} ${ARG_SOURCES})
@@ -18,6 +19,9 @@ function(keyherd_test name)
   add_test(NAME ${name} COMMAND test_${name})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/time_text.hpp"
 
@@ -27,7 +28,10 @@ json quota_json(const model::QuotaStatus& quota) {
           {"limit", amount(quota.limit)},
           {"ratio", quota.ratio()},
           {"level", quota.level},
-          {"resets_at", time_json(quota.resets_at)}};
+          {"resets_at", time_json(quota.resets_at)},
+          {"burn_per_hour", amount(model::per_hour(quota.burn))},
+          {"exhausted_at", time_json(quota.exhausted_at)},
+          {"exhausts_before_reset", quota.exhausts_before_reset}};
 }
 
 json quotas_json(const std::vector<model::QuotaStatus>& quotas) {
@@ -94,6 +98,7 @@ std::string dimension_of(const model::UsageRow& row, const std::string& name) {
 }
 
 json counts_json(const model::UsageCounts& counts) {
+  const auto per_thousand = model::cost_per_thousand(counts);
   return {{"requests", counts.requests},
           {"failed_requests", counts.failed},
           {"input_tokens", counts.input},
@@ -101,6 +106,7 @@ json counts_json(const model::UsageCounts& counts) {
           {"output_tokens", counts.output},
           {"cost_usd", model::to_usd(counts.cost)},
           {"table_cost_usd", model::to_usd(counts.table_cost)},
+          {"cost_per_1000_usd", per_thousand ? json(model::to_usd(*per_thousand)) : json(nullptr)},
           {"unpriced_requests", counts.unpriced}};
 }
 
@@ -154,6 +160,11 @@ json key_json(const model::KeyView& view) {
   result["suspect_records"] = suspects_json(view.suspects);
   result["trust"] = view.trust ? json(*view.trust) : json(nullptr);
   result["balances"] = balances_json(view.balances);
+  for (json& balance : result["balances"]) {
+    const auto gone = view.balances_gone_at.find(balance["currency"].get<std::string>());
+    balance["gone_at"] =
+        gone == view.balances_gone_at.end() ? json(nullptr) : time_json(gone->second);
+  }
   return result;
 }
 
@@ -198,6 +209,7 @@ json pool_json(const model::PoolView& view) {
           {"generation", view.state.generation},
           {"available", view.available},
           {"survives_key_loss", view.survives_key_loss},
+          {"exhausted_at", time_json(view.exhausted_at)},
           {"next_rotation_at", time_json(view.next_rotation_at)},
           {"decided_at",
            view.state.active.empty() ? json(nullptr) : json(format_rfc3339(view.state.decided_at))},
@@ -312,6 +324,24 @@ std::vector<model::WalletDrain> visible_drains(const model::Snapshot& snapshot,
   return drains;
 }
 
+namespace {
+
+// The quotas of groups of which the principal may see a key.
+std::vector<model::QuotaStatus> visible_group_quotas(const model::Snapshot& snapshot,
+                                                     const Principal& principal) {
+  std::set<std::string> groups;
+  for (const auto& view : snapshot.keys)
+    if (may_see_key(snapshot, principal, view->key.id))
+      groups.insert("group:" + view->key.limit_group);
+  std::vector<model::QuotaStatus> visible;
+  for (const model::QuotaStatus& quota : snapshot.group_quotas)
+    if (groups.contains(quota.owner))
+      visible.push_back(quota);
+  return visible;
+}
+
+}  // namespace
+
 json keys_json(const model::Snapshot& snapshot, const Principal& principal) {
   json keys = json::array();
   for (const auto& view : snapshot.keys) {
@@ -342,7 +372,7 @@ json status_json(const model::Snapshot& snapshot, const Principal& principal) {
           {"pools", pools_json(snapshot, principal)},
           {"providers", std::move(providers)},
           {"sources", std::move(sources)},
-          {"group_quotas", quotas_json(snapshot.group_quotas)},
+          {"group_quotas", quotas_json(visible_group_quotas(snapshot, principal))},
           {"drains", drains_json(visible_drains(snapshot, principal, snapshot.drains))},
           {"agent", agent_json(snapshot.agent)}};
 }

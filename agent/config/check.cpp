@@ -100,6 +100,18 @@ void check_published_files(const Spec& spec, Report& report) {
   }
 }
 
+void check_limit_groups(const Spec& spec, Report& report) {
+  Ids named;
+  for (const model::Key& key : spec.config.keys)
+    named.insert(key.limit_group);
+  for (std::size_t i = 0; i < spec.config.limit_groups.size(); ++i) {
+    const std::string& id = spec.config.limit_groups[i].id;
+    if (named.count(id) == 0)
+      report.error(spec.limit_group_places[i], "limit_groups." + report.shown(id),
+                   fmt::format("no key has limit_group = {}", in_quotes(id)));
+  }
+}
+
 // One warning for all: bulk keys would make thousands.
 void warn_about_keys(const Spec& spec, Report& report) {
   const Config& config = spec.config;
@@ -151,6 +163,7 @@ void check_spec(const Spec& spec, Report& report) {
                     ids_of(config.pools)};
   check_references(spec, known, report);
   check_duplicate_keys(spec, report);
+  check_limit_groups(spec, report);
   check_listen(spec, report);
   check_published_files(spec, report);
   warn_about_keys(spec, report);
@@ -159,6 +172,7 @@ void check_spec(const Spec& spec, Report& report) {
 Config take_sorted(Spec spec) {
   sort_by_id(spec.config.providers);
   sort_by_id(spec.config.keys);
+  sort_by_id(spec.config.limit_groups);
   sort_by_id(spec.config.quotas);
   sort_by_id(spec.config.pools);
   sort_by_id(spec.config.usage_logs);

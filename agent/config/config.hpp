@@ -44,6 +44,7 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
   int probe_workers = 8;
+  std::string price_file;  // resolved; empty: the shipped lists
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
   // A day (UTC), of all keys together; nothing: no limit.
   std::optional<std::int64_t> probe_budget_tokens;
@@ -57,6 +58,7 @@ struct Config {
   AgentSettings agent;
   std::vector<model::Provider> providers;
   std::vector<model::Key> keys;
+  std::vector<model::LimitGroup> limit_groups;
   std::vector<model::Quota> quotas;
   std::vector<model::Pool> pools;
   std::vector<model::UsageLog> usage_logs;

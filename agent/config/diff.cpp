@@ -25,18 +25,6 @@ class Changes {
   std::vector<std::string> lines_;
 };
 
-bool same_price(const model::Price& a, const model::Price& b) {
-  return std::tie(a.input, a.cached_input, a.cache_write, a.output) ==
-         std::tie(b.input, b.cached_input, b.cache_write, b.output);
-}
-
-bool same_prices(const std::map<std::string, model::Price>& a,
-                 const std::map<std::string, model::Price>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-    return x.first == y.first && same_price(x.second, y.second);
-  });
-}
-
 void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.enter("agent");
   changes.compare("key_files", a.key_files == b.key_files);
@@ -52,6 +40,7 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.compare("log_format", a.log_format == b.log_format);
   changes.compare("log_level", a.log_level == b.log_level);
   changes.compare("master_key", a.master_key == b.master_key);
+  changes.compare("price_file", a.price_file == b.price_file);
   changes.compare("probe_budget_tokens", a.probe_budget_tokens == b.probe_budget_tokens);
   changes.compare("probe_budget_usd", a.probe_budget_usd == b.probe_budget_usd);
   changes.compare("probe_workers", a.probe_workers == b.probe_workers);
@@ -83,8 +72,9 @@ void compare(const model::Provider& a, const model::Provider& b, Changes& change
   changes.compare("balance_thresholds", a.balance_thresholds == b.balance_thresholds);
   changes.compare("base_url", a.base_url == b.base_url);
   changes.compare("ca_file", a.ca_file == b.ca_file);
+  changes.compare("currency", a.billed_in == b.billed_in);
   changes.compare("headers", a.headers == b.headers);
-  changes.compare("prices", same_prices(a.prices, b.prices));
+  changes.compare("prices", a.prices == b.prices);
   compare(a.probe, b.probe, changes);
   changes.compare("rules", a.rules == b.rules);
   changes.compare("type", a.type == b.type);
@@ -102,8 +92,13 @@ void compare(const model::Key& a, const model::Key& b, Changes& changes) {
   changes.compare("secret", a.secret == b.secret);
 }
 
+void compare(const model::LimitGroup& a, const model::LimitGroup& b, Changes& changes) {
+  changes.compare("quotas", a.quotas == b.quotas);
+}
+
 void compare(const model::Quota& a, const model::Quota& b, Changes& changes) {
   changes.compare("limit", a.limit == b.limit);
+  changes.compare("resets_at", a.anchor_day == b.anchor_day && a.anchor_time == b.anchor_time);
   changes.compare("thresholds", a.thresholds == b.thresholds);
   changes.compare("timezone", a.timezone == b.timezone);
   changes.compare("unit", a.unit == b.unit);
@@ -169,6 +164,7 @@ std::vector<std::string> describe_changes(const Config& before, const Config& af
   Changes changes;
   compare(before.agent, after.agent, changes);
   compare_lists("keys", before.keys, after.keys, changes);
+  compare_lists("limit_groups", before.limit_groups, after.limit_groups, changes);
   compare_lists("pools", before.pools, after.pools, changes);
   compare_lists("providers", before.providers, after.providers, changes);
   compare_lists("quotas", before.quotas, after.quotas, changes);

@@ -6,6 +6,7 @@
 
 #include "config/check.hpp"
 #include "config/json_text.hpp"
+#include "config/price_lists.hpp"
 #include "config/sections.hpp"
 #include "config/toml_text.hpp"
 
@@ -77,6 +78,7 @@ LoadResult load_text(std::string_view text, std::size_t file, const FileSystem& 
   if (const auto document = parse_toml(text, file, report)) {
     read_document(*document, context, options, spec);
     read_key_files(files, report, spec);
+    apply_price_lists(files, report, spec);
     check_spec(spec, report);
   }
   return finish(std::move(spec), report);

@@ -35,6 +35,8 @@ void read_agent(const TableReader& reader, Spec& spec) {
   agent.keep_hours = reader.duration("keep_hours").value_or(agent.keep_hours);
   agent.keep_usage = reader.duration("keep_usage").value_or(agent.keep_usage);
   agent.keep_evidence = reader.duration("keep_evidence").value_or(agent.keep_evidence);
+  agent.price_file = reader.path("price_file").value_or(agent.price_file);
+  spec.price_file = reader.place_of("price_file");
   agent.unaccounted_spend = reader.usd("unaccounted_spend").value_or(agent.unaccounted_spend);
   agent.probe_workers =
       static_cast<int>(reader.integer("probe_workers").value_or(agent.probe_workers));

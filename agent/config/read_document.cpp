@@ -55,6 +55,9 @@ void read_document(const Node& document, ReadContext& context, const LoadOptions
     read_key(id, table, spec);
   });
   root.each_in_map(
+      "limit_groups", SectionId::limit_group,
+      [&](const std::string& id, const TableReader& table) { read_limit_group(id, table, spec); });
+  root.each_in_map(
       "quotas", SectionId::quota,
       [&](const std::string& id, const TableReader& table) { read_quota(id, table, spec); });
   root.each_in_map("pools", SectionId::pool, [&](const std::string& id, const TableReader& table) {

@@ -94,10 +94,28 @@ void read_quota(const std::string& id, const TableReader& reader, Spec& spec) {
       reader.error("window", window.error().message);
     }
   }
+  if (const auto written = reader.text("resets_at")) {
+    const auto anchor = parse_resets_at(*written, quota.window);
+    if (anchor) {
+      quota.anchor_day = anchor->day;
+      quota.anchor_time = anchor->time;
+    } else {
+      reader.error("resets_at", anchor.error().message);
+    }
+  }
   quota.timezone = reader.timezone("timezone").value_or(quota.timezone);
   quota.thresholds = read_thresholds(reader, quota.thresholds);
   spec.quota_places.push_back(reader.place());
   spec.config.quotas.push_back(std::move(quota));
+}
+
+void read_limit_group(const std::string& id, const TableReader& reader, Spec& spec) {
+  check_id(id, reader);
+  model::LimitGroup group;
+  group.id = id;
+  group.quotas = reader.references("quotas", Target::quota).value_or(group.quotas);
+  spec.limit_group_places.push_back(reader.place());
+  spec.config.limit_groups.push_back(std::move(group));
 }
 
 }  // namespace keyherd::config

@@ -68,15 +68,6 @@ void read_probe(const TableReader& reader, model::ProbeSettings& probe) {
   probe.latency_limit = reader.duration("latency_limit");
 }
 
-model::Price read_price(const TableReader& reader) {
-  model::Price price;
-  price.input = reader.usd("input").value_or(0);
-  price.cached_input = reader.usd("cached_input").value_or(price.input);
-  price.cache_write = reader.usd("cache_write").value_or(price.input);
-  price.output = reader.usd("output").value_or(0);
-  return price;
-}
-
 void read_rule(const TableReader& reader, std::vector<model::ErrorRule>& rules) {
   model::ErrorRule rule;
   for (const std::string& text : reader.texts("status").value_or(std::vector<std::string>())) {
@@ -147,10 +138,13 @@ void read_provider(const std::string& id, const TableReader& reader, Spec& spec)
   read_base_url(reader, provider);
   reader.table("probe", SectionId::probe,
                [&](const TableReader& table) { read_probe(table, provider.probe); });
+  provider.billed_in = read_currency(reader);
+  const model::NanoUsd rate = provider.billed_in ? provider.billed_in->rate : model::kNanosPerUsd;
   reader.each_in_map("prices", SectionId::price,
                      [&](const std::string& model, const TableReader& table) {
-                       provider.prices[model] = read_price(table);
+                       provider.prices[model] = read_price(table, rate);
                      });
+  spec.list_choices.push_back({reader.texts("list_prices"), reader.place_of("list_prices")});
   provider.ca_file = reader.path("ca_file").value_or("");
   provider.headers = reader.text_map("headers", check_header);
   read_credential_header(reader, provider);

@@ -12,6 +12,9 @@ constexpr std::array kRoot{
     Field{.name = "agent", .type = Type::table, .doc = "The agent itself."},
     Field{.name = "providers", .type = Type::table_map, .doc = "Endpoints, by id."},
     Field{.name = "keys", .type = Type::table_map, .doc = "Credentials, by id."},
+    Field{.name = "limit_groups",
+          .type = Type::table_map,
+          .doc = "Accounts that several keys share, by the name in their `limit_group`."},
     Field{.name = "quotas", .type = Type::table_map, .doc = "Limits, by id."},
     Field{.name = "pools", .type = Type::table_map, .doc = "Interchangeable keys, by id."},
     Field{.name = "usage_logs", .type = Type::table_map, .doc = "Logs to account from, by id."},
@@ -97,6 +100,9 @@ constexpr std::array kAgent{
           .fallback = "\"30d\"",
           .range = {kHour, 10 * kYear},
           .doc = "How long the evidence behind states is kept for `explain`."},
+    Field{.name = "price_file",
+          .type = Type::path,
+          .doc = "Price lists in place of those that the program has inside."},
     Field{.name = "unaccounted_spend",
           .type = Type::usd,
           .fallback = "1",
@@ -137,6 +143,13 @@ constexpr std::array kKey{
           .doc = "A secret older than this is worth an alert; needs `created_at`."},
 };
 
+constexpr std::array kLimitGroup{
+    Field{.name = "quotas",
+          .type = Type::ids,
+          .fallback = "[]",
+          .doc = "Ids of sections `[quotas.ID]`: limits for the use of all its keys together."},
+};
+
 constexpr std::array kQuota{
     Field{.name = "limit",
           .type = Type::amount,
@@ -156,6 +169,11 @@ constexpr std::array kQuota{
           .type = Type::timezone,
           .fallback = "\"UTC\"",
           .doc = "Where days, weeks and months begin."},
+    Field{.name = "resets_at",
+          .doc =
+              "When they begin, in that zone: `00:00` for a day, `mon` or `mon 09:00` for a week, "
+              "`day 15` or `day 15 09:00` for a month (its last day, where it is shorter). "
+              "Without it midnight, Monday, the first."},
     Field{.name = "thresholds",
           .type = Type::ratios,
           .fallback = "[0.70, 0.85, 0.95]",
@@ -329,10 +347,24 @@ constexpr std::array<Section, kSectionCount> kSections{{
      "Balances below which an alert is due, in the currency (ISO 4217, such as USD).",
      kBalanceThreshold},
     {SectionId::price, "providers.ID.prices.\"MODEL\"",
-     "What a model costs, in USD per million tokens: a number, or decimal text.", kPrice},
+     "What a model costs, in USD (or the provider's `currency`) per million tokens: a number, or "
+     "decimal text.",
+     kPrice},
+    {SectionId::price_period, "providers.ID.prices.\"MODEL\".periods[]",
+     "Hours in which a model has another price.", kPricePeriod},
+    {SectionId::price_earlier, "providers.ID.prices.\"MODEL\".earlier[]",
+     "What a model cost until an instant.", kPriceEarlier},
+    {SectionId::price_lists, "price_file",
+     "The file that `agent.price_file` names; the program has "
+     "[one](../agent/config/prices.toml) inside.",
+     kPriceLists},
+    {SectionId::price_list, "price_file: lists.NAME",
+     "What providers publish; a provider takes the list that is named as its type.", kPriceList},
     {SectionId::key, "keys.ID",
      "One credential. The id stays when the secret is replaced, and its history stays with it.",
      kKey},
+    {SectionId::limit_group, "limit_groups.ID",
+     "An account, organisation or project whose keys share one wallet or limit.", kLimitGroup},
     {SectionId::quota, "quotas.ID",
      "A limit over a window of time, for each key or limit group that names it.", kQuota},
     {SectionId::pool, "pools.ID", "The keys that can replace each other; one of them is active.",

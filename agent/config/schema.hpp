@@ -20,7 +20,12 @@ enum class SectionId {
   error_rule,
   balance_threshold,
   price,
+  price_period,
+  price_earlier,
+  price_lists,
+  price_list,
   key,
+  limit_group,
   quota,
   pool,
   publish,
@@ -29,7 +34,7 @@ enum class SectionId {
   token,
   notify
 };
-inline constexpr std::size_t kSectionCount = 15;
+inline constexpr std::size_t kSectionCount = 20;
 
 enum class Type {
   text,

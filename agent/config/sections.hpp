@@ -23,10 +23,16 @@ void read_token(const TableReader& reader, Spec& spec);
 void read_notify(const TableReader& reader, Spec& spec);
 void read_provider(const std::string& id, const TableReader& reader, Spec& spec);
 void read_key(const std::string& id, const TableReader& reader, Spec& spec);
+void read_limit_group(const std::string& id, const TableReader& reader, Spec& spec);
 void read_quota(const std::string& id, const TableReader& reader, Spec& spec);
 void read_pool(const std::string& id, const TableReader& reader, Spec& spec);
 void read_usage_log(const std::string& id, const TableReader& reader, const LoadOptions& options,
                     Spec& spec);
+
+// Prices of one model; `rate` is nano-USD for one unit of what they are written in.
+model::ModelPrice read_price(const TableReader& reader, model::NanoUsd rate);
+// What a provider bills in; nothing for USD.
+std::optional<model::BilledIn> read_currency(const TableReader& reader);
 
 // Reports an id that cannot be one.
 void check_id(const std::string& id, const TableReader& reader);

@@ -156,6 +156,56 @@ Result<Window> parse_window(std::string_view text) {
   return Window{model::WindowKind::rolling, length};
 }
 
+std::optional<std::chrono::minutes> parse_quarter(std::string_view text) {
+  constexpr std::int64_t kQuarter = 15;
+  constexpr std::int64_t kDay = 24 * 60;
+  if (text.size() != 5 || text[2] != ':')
+    return std::nullopt;
+  const auto hours = parse_int(text.substr(0, 2));
+  const auto minutes = parse_int(text.substr(3));
+  if (!hours || !minutes || *hours < 0 || *minutes < 0 || *minutes > 59)
+    return std::nullopt;
+  const std::int64_t minute = *hours * 60 + *minutes;
+  if (minute > kDay || minute % kQuarter != 0)
+    return std::nullopt;
+  return std::chrono::minutes(minute);
+}
+
+Result<ResetsAt> parse_resets_at(std::string_view text, model::WindowKind window) {
+  constexpr std::array<std::string_view, 7> kWeek{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+  constexpr int kLastDay = 31;
+  const bool week = window == model::WindowKind::week;
+  const bool month = window == model::WindowKind::month;
+  if (!week && !month && window != model::WindowKind::day)
+    return invalid("is for the windows day, week and month");
+  const tl::unexpected<Error> wrong =
+      week    ? invalid("a week begins on a weekday, such as \"mon\" or \"mon 09:00\"")
+      : month ? invalid("a month begins on a day, such as \"day 15\" or \"day 15 09:00\"")
+              : invalid("a day begins at a quarter of an hour, such as \"09:00\"");
+  std::vector<std::string_view> words = split(text, ' ');
+  ResetsAt result;
+  if (const auto time = parse_quarter(words.back())) {
+    if (*time >= std::chrono::hours(24))
+      return wrong;
+    result.time = *time;
+    words.pop_back();
+  }
+  if (week && words.size() == 1) {
+    const auto* const day = std::find(kWeek.begin(), kWeek.end(), words[0]);
+    if (day == kWeek.end())
+      return wrong;
+    result.day = static_cast<int>(day - kWeek.begin()) + 1;
+  } else if (month && words.size() == 2 && words[0] == "day") {
+    const auto day = parse_int(words[1]);
+    if (!day || *day < 1 || *day > kLastDay)
+      return wrong;
+    result.day = static_cast<int>(*day);
+  } else if (!words.empty()) {
+    return wrong;
+  }
+  return result;
+}
+
 Status check_url(std::string_view url, bool allow_plain_http) {
   return check_any_url(url, allow_plain_http, false);
 }

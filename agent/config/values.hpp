@@ -3,6 +3,7 @@
 // Single values of the configuration: text in, value or a message for a person out. Pure.
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,15 @@ struct Window {
 };
 // "day", …, "rolling 24h".
 Result<Window> parse_window(std::string_view text);
+
+// Where windows of this kind begin: "00:00", "mon", "mon 09:00", "day 15", "day 15 09:00".
+struct ResetsAt {
+  int day = 1;  // of the week (1 Monday) or of the month
+  std::chrono::minutes time{0};
+};
+Result<ResetsAt> parse_resets_at(std::string_view text, model::WindowKind window);
+// "09:00", a whole quarter of an hour; "24:00" is the end of the day.
+std::optional<std::chrono::minutes> parse_quarter(std::string_view text);
 
 // An http or https URL with a host, without credentials, query or fragment; http only to this
 // machine unless plain http is allowed. The message never quotes the URL, which may hold a

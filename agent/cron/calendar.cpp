@@ -20,34 +20,45 @@ LocalSeconds midnight(local_days day) {
   return LocalSeconds{day.time_since_epoch()};
 }
 
-// The local day that an instant belongs to. The boundary is the first time the wall shows midnight,
-// so a clock that falls back over midnight does not return to the day before.
-local_days day_of(const Zone& zone, SysSeconds at) {
-  const local_days day = floor<days>(zone.span_at(at).local(at));
-  return zone.first_reaching(midnight(day + days{1})) <= at ? day + days{1} : day;
-}
-
 struct Days {
   local_days first;
   local_days next;
 };
 
-Days days_of(CalendarUnit unit, local_days day) {
+local_days anchored(std::chrono::year_month month, int day) {
+  const local_days last{month / std::chrono::last};
+  return std::min(last, local_days{month / 1} + days{day - 1});
+}
+
+// The days that a period with this day begins on, and the next one.
+Days days_of(CalendarUnit unit, local_days day, int anchor) {
   if (unit == CalendarUnit::week) {
-    const local_days monday = day - (std::chrono::weekday{day} - std::chrono::Monday);
-    return {monday, monday + days{7}};
+    const local_days first =
+        day - (std::chrono::weekday{day} - std::chrono::weekday{static_cast<unsigned>(anchor)});
+    return {first, first + days{7}};
   }
   if (unit == CalendarUnit::month) {
     const year_month_day date{day};
-    const year_month_day first = date.year() / date.month() / 1;
-    return {local_days{first}, local_days{first + std::chrono::months{1}}};
+    std::chrono::year_month month = date.year() / date.month();
+    if (day < anchored(month, anchor))
+      month -= std::chrono::months{1};
+    return {anchored(month, anchor), anchored(month + std::chrono::months{1}, anchor)};
   }
   return {day, day + days{1}};
 }
 
-Window calendar_window(CalendarUnit unit, const Zone& zone, SysSeconds at) {
-  const Days range = days_of(unit, day_of(zone, at));
-  return {zone.first_reaching(midnight(range.first)), zone.first_reaching(midnight(range.next))};
+// A boundary is the first time the wall shows it, so a clock that falls back over one does not
+// return to the period before.
+Window calendar_window(CalendarUnit unit, const Zone& zone, SysSeconds at, const Anchor& anchor) {
+  const auto start = [&](local_days day) {
+    return zone.first_reaching(midnight(day) + anchor.time);
+  };
+  Days range = days_of(unit, floor<days>(zone.span_at(at).local(at)), anchor.day);
+  while (start(range.first) > at)
+    range = days_of(unit, range.first - days{1}, anchor.day);
+  while (start(range.next) <= at)
+    range = days_of(unit, range.next, anchor.day);
+  return {start(range.first), start(range.next)};
 }
 
 Window elapsed_window(seconds length, const Zone& zone, SysSeconds at) {
@@ -58,7 +69,7 @@ Window elapsed_window(seconds length, const Zone& zone, SysSeconds at) {
   return {std::max(start, span.begin), std::min(start + length, span.end)};
 }
 
-Window window_in(const Zone& zone, CalendarUnit unit, SysSeconds at) {
+Window window_in(const Zone& zone, CalendarUnit unit, SysSeconds at, const Anchor& anchor) {
   switch (unit) {
     case CalendarUnit::minute:
       return elapsed_window(std::chrono::minutes{1}, zone, at);
@@ -67,7 +78,7 @@ Window window_in(const Zone& zone, CalendarUnit unit, SysSeconds at) {
     case CalendarUnit::day:
     case CalendarUnit::week:
     case CalendarUnit::month:
-      return calendar_window(unit, zone, at);
+      return calendar_window(unit, zone, at, anchor);
   }
   std::abort();
 }
@@ -104,12 +115,22 @@ Result<std::string> format_local_named(WallTime at, std::string_view timezone) {
   return text;
 }
 
-Result<Window> window_at(CalendarUnit unit, std::string_view timezone, WallTime at) {
+Result<LocalTime> local_time(WallTime at, std::string_view timezone) {
+  KH_ASSIGN(const Zone zone, Zone::find(timezone));
+  const SysSeconds instant = floor<seconds>(at);
+  const LocalSeconds local = zone.span_at(instant).local(instant);
+  const local_days day = floor<days>(local);
+  return LocalTime{std::chrono::weekday{day}.c_encoding(),
+                   static_cast<int>(floor<std::chrono::minutes>(local - midnight(day)).count())};
+}
+
+Result<Window> window_at(CalendarUnit unit, std::string_view timezone, WallTime at,
+                         const Anchor& anchor) {
   KH_ASSIGN(const Zone zone, Zone::find(timezone));
   const SysSeconds instant = floor<seconds>(at);
   if (instant < kFirstInstant + days{32} || instant >= kLastInstant - days{32})
     return fail(ErrorCode::invalid, "finding a calendar window: the year is not in 1678 to 2261");
-  return window_in(zone, unit, instant);
+  return window_in(zone, unit, instant, anchor);
 }
 
 std::chrono::nanoseconds stable_offset(std::string_view id, std::chrono::nanoseconds max) {

@@ -25,10 +25,25 @@ std::string tzdata_version();
 Result<std::string> format_local(WallTime at, std::string_view timezone);
 Result<std::string> format_local_named(WallTime at, std::string_view timezone);
 
+struct LocalTime {
+  unsigned weekday = 0;  // from 0, Sunday
+  int minute = 0;        // of the day
+};
+// What the clock on the wall shows. Error: invalid, for an unknown zone.
+Result<LocalTime> local_time(WallTime at, std::string_view timezone);
+
 // Days, weeks (from Monday) and months follow the local calendar: a day has 23, 24 or 25 hours, and
 // begins at the end of the gap where its midnight is missing. Minutes and hours follow elapsed
 // time, aligned to the local offset, and end early where the offset changes.
 enum class CalendarUnit { minute, hour, day, week, month };
+
+// Where days, weeks and months begin: at a local time of the day (0 to 24 h), weeks on a weekday
+// from 1, Monday, months on a day from 1 to 31; a shorter month's last day stands for those it has
+// not.
+struct Anchor {
+  int day = 1;
+  std::chrono::minutes time{0};
+};
 
 struct Window {
   WallTime start;
@@ -38,7 +53,8 @@ struct Window {
 
 // The window that contains the instant. Consecutive windows meet without gap or overlap. Errors:
 // invalid, for an unknown zone or an instant outside the years 1678 to 2261.
-Result<Window> window_at(CalendarUnit unit, std::string_view timezone, WallTime at);
+Result<Window> window_at(CalendarUnit unit, std::string_view timezone, WallTime at,
+                         const Anchor& anchor = {});
 
 // A delay in [0, max] that is the same for the same id on every machine and after every restart,
 // and spreads different ids evenly. Zero when max is not positive.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "quota/forecast.hpp"
+
 namespace keyherd::engine {
 
 namespace {
@@ -12,13 +14,21 @@ constexpr std::string_view kGroupPrefix = "group:";
 
 std::vector<quota::Assignment> assignments(const config::Config& config) {
   std::vector<quota::Assignment> all;
-  for (const model::Key& key : config.keys) {
-    for (const std::string& id : key.quotas) {
+  const auto assign = [&](const std::vector<std::string>& quotas, const std::string& owner,
+                          const std::vector<std::string>& keys) {
+    for (const std::string& id : quotas) {
       const auto quota = std::find_if(config.quotas.begin(), config.quotas.end(),
                                       [&](const model::Quota& one) { return one.id == id; });
-      all.push_back({*quota, key.id, {key.id}});
+      all.push_back({*quota, owner, keys});
     }
+  };
+  std::map<std::string, std::vector<std::string>> members;
+  for (const model::Key& key : config.keys) {
+    assign(key.quotas, key.id, {key.id});
+    members[key.limit_group].push_back(key.id);
   }
+  for (const model::LimitGroup& group : config.limit_groups)
+    assign(group.quotas, std::string(kGroupPrefix) + group.id, members[group.id]);
   return all;
 }
 
@@ -77,6 +87,15 @@ void Accounting::restore(const store::State& state, Instant now) {
 
 quota::HistoryNeed Accounting::history_needed(Instant now) const {
   return ledger_->history_needed(now.wall);
+}
+
+quota::HistoryNeed Accounting::burn_needed(Instant now) const {
+  return ledger_->burn_needed(now.wall);
+}
+
+void Accounting::seed_burn(const std::vector<model::UsageRow>& usage,
+                           const std::vector<model::MinuteRow>& minutes) {
+  ledger_->seed_burn(usage, minutes);
 }
 
 void Accounting::seed(std::vector<model::UsageRow> usage, std::vector<model::MinuteRow> minutes) {
@@ -144,6 +163,14 @@ const std::vector<model::WalletDrain>& Accounting::drains(Instant now) {
     herd_.touch(key);
   explained_ = std::move(explained);
   return drained_;
+}
+
+std::optional<WallTime> Accounting::gone_at(const model::BalanceRecord& balance,
+                                            WallTime now) const {
+  if (balance.at == WallTime{} || balance.nanos <= 0)
+    return std::nullopt;
+  return quota::used_up_at(balance.nanos, drains_.fall_rate(balance.key, balance.currency, now),
+                           balance.at);
 }
 
 std::optional<double> Accounting::trust(const KeyRecord& record, WallTime now) const {
@@ -252,6 +279,7 @@ void Accounting::count(const model::Tally& tally, Instant now) {
     source->second.counts.add(tally.counts);
     changed_.insert(tally.source);
   }
+  ledger_->observe(tally.usage, tally.minutes);
   for (const model::UsageRow& row : tally.usage) {
     drains_.add(row);
     if (KeyRecord* record = herd_.find(row.key)) {
@@ -307,16 +335,24 @@ void Accounting::announce(const quota::Change& change, Instant now) {
         window_starts_.try_emplace({window.quota, window.owner}, window.start);
     const bool began = !is_new && start->second < window.start;
     start->second = window.start;
-    if (window.owner.starts_with(kGroupPrefix))
-      continue;
-    herd_.touch(window.owner);
-    if (began)
-      herd_.quota_reset(window.owner, now);
+    for (const std::string& key : ledger_->keys_of(window.owner)) {
+      herd_.touch(key);
+      if (began)
+        herd_.quota_reset(key, now);
+    }
   }
 }
 
 std::vector<model::QuotaStatus> Accounting::status_of(const std::string& key, WallTime now) const {
   return ledger_ ? ledger_->status(key, now) : std::vector<model::QuotaStatus>{};
+}
+
+std::vector<model::QuotaStatus> Accounting::limits_of(const model::Key& key, WallTime now) const {
+  std::vector<model::QuotaStatus> all = status_of(key.id, now);
+  if (!key.limit_group.empty())
+    for (model::QuotaStatus& status : status_of(std::string(kGroupPrefix) + key.limit_group, now))
+      all.push_back(std::move(status));
+  return all;
 }
 
 std::vector<model::QuotaStatus> Accounting::group_status(WallTime now) const {

@@ -39,10 +39,13 @@ class Accounting {
 
   // The history that new quotas want; until seed() no tally is committed.
   [[nodiscard]] quota::HistoryNeed history_needed(Instant now) const;
+  [[nodiscard]] quota::HistoryNeed burn_needed(Instant now) const;
   void expect_seed() { seed_ = Seed{}; }
   void seed(std::vector<model::UsageRow> usage, std::vector<model::MinuteRow> minutes);
   // What the drains want of the history, once, at the start: nothing when no balance is known.
   [[nodiscard]] std::optional<DrainNeed> drains_needed(Instant now);
+  void seed_burn(const std::vector<model::UsageRow>& usage,
+                 const std::vector<model::MinuteRow>& minutes);
   void seed_drains(const std::vector<model::UsageRow>& usage,
                    const std::vector<model::BalanceDrop>& drops);
 
@@ -58,9 +61,15 @@ class Accounting {
 
   [[nodiscard]] std::vector<model::QuotaStatus> status_of(const std::string& key,
                                                           WallTime now) const;
+  // Of the key and of its limit group.
+  [[nodiscard]] std::vector<model::QuotaStatus> limits_of(const model::Key& key,
+                                                          WallTime now) const;
   [[nodiscard]] std::vector<model::QuotaStatus> group_status(WallTime now) const;
   // Of the last hours; looked at anew every few seconds.
   [[nodiscard]] const std::vector<model::WalletDrain>& drains(Instant now);
+  // As KeyView::balances_gone_at.
+  [[nodiscard]] std::optional<WallTime> gone_at(const model::BalanceRecord& balance,
+                                                WallTime now) const;
   // As KeyView::trust.
   [[nodiscard]] std::optional<double> trust(const KeyRecord& record, WallTime now) const;
   // Sources whose view changed since the last call.

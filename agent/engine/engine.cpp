@@ -105,17 +105,23 @@ void Engine::count_notifications(std::string_view target, int good, int failed) 
 
 namespace {
 
-HistoryLoaded load_history(store::Store& store, const quota::HistoryNeed& need,
-                           const std::optional<DrainNeed>& drains) {
-  HistoryLoaded history;
+void load_rows(store::Store& store, const quota::HistoryNeed& need,
+               std::vector<model::UsageRow>& usage, std::vector<model::MinuteRow>& minutes) {
   if (need.usage_from) {
     if (auto rows = store.usage({need.usage_from, std::nullopt, need.keys}))
-      history.usage = std::move(*rows);
+      usage = std::move(*rows);
   }
   if (need.minutes_from) {
     if (auto rows = store.minutes({need.minutes_from, std::nullopt, need.keys}))
-      history.minutes = std::move(*rows);
+      minutes = std::move(*rows);
   }
+}
+
+HistoryLoaded load_history(store::Store& store, const quota::HistoryNeed& windows,
+                           const quota::HistoryNeed& burn, const std::optional<DrainNeed>& drains) {
+  HistoryLoaded history;
+  load_rows(store, windows, history.usage, history.minutes);
+  load_rows(store, burn, history.burn_usage, history.burn_minutes);
   if (!drains)
     return history;
   if (auto rows = store.balance_drops({drains->drops_from, std::nullopt, drains->keys}))
@@ -133,13 +139,14 @@ HistoryLoaded load_history(store::Store& store, const quota::HistoryNeed& need,
 // Windows of new quotas, and the watch over balances, start with what the history knows; no line is
 // counted in between.
 void Engine::ask_for_history(Instant now) {
-  const quota::HistoryNeed need = accounting_.history_needed(now);
+  const quota::HistoryNeed windows = accounting_.history_needed(now);
+  const quota::HistoryNeed burn = accounting_.burn_needed(now);
   const std::optional<DrainNeed> drains = accounting_.drains_needed(now);
-  if (need.empty() && !drains)
+  if (windows.empty() && burn.empty() && !drains)
     return;
   accounting_.expect_seed();
-  options_.effects.with_store([need, drains, post = options_.post](store::Store& store) {
-    post(load_history(store, need, drains));
+  options_.effects.with_store([windows, burn, drains, post = options_.post](store::Store& store) {
+    post(load_history(store, windows, burn, drains));
   });
 }
 
@@ -180,6 +187,7 @@ void Engine::on(StepFinished event, Instant now) {
 }
 
 void Engine::on(HistoryLoaded event, Instant) {
+  accounting_.seed_burn(event.burn_usage, event.burn_minutes);
   accounting_.seed_drains(event.drain_usage, event.drops);
   accounting_.seed(std::move(event.usage), std::move(event.minutes));
 }
@@ -346,7 +354,7 @@ std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Ins
     member.secret_loaded = record->secret.secret != nullptr;
     member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
     member.error_ratio = record->errors.ratio(now.wall);
-    member.quotas = accounting_.status_of(id, now.wall);
+    member.quotas = accounting_.limits_of(record->key, now.wall);
     member.cooldown_until = health->cooldown_until;
     member.expires_at = record->key.expires_at;
     members.push_back(std::move(member));

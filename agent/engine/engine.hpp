@@ -42,6 +42,8 @@ struct StepFinished {
 struct HistoryLoaded {
   std::vector<model::UsageRow> usage;
   std::vector<model::MinuteRow> minutes;
+  std::vector<model::UsageRow> burn_usage;
+  std::vector<model::MinuteRow> burn_minutes;
   std::vector<model::UsageRow> drain_usage;
   std::vector<model::BalanceDrop> drops;
 };
@@ -134,6 +136,7 @@ class Engine {
   bool changed_ = true;
   std::uint64_t version_ = 0;
   std::optional<SteadyTime> published_at_;
+  std::optional<SteadyTime> forecast_at_;
   std::optional<Instant> last_step_;
   SteadyTime tend_history_at_;
 };

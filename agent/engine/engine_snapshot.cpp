@@ -9,6 +9,8 @@ namespace keyherd::engine {
 namespace {
 // Changes this close together are published as one.
 constexpr std::chrono::milliseconds kPublishEvery{50};
+// Whether a pool gets through to its resets changes slowly.
+constexpr std::chrono::seconds kForecastEvery{30};
 
 template <class View>
 std::vector<std::shared_ptr<const View>> in_order(
@@ -22,7 +24,14 @@ std::vector<std::shared_ptr<const View>> in_order(
 }  // namespace
 
 void Engine::publish_if_due(Instant now) {
-  const auto pools = pools_.take_changed();
+  auto pools = pools_.take_changed();
+  const bool decided = !pools.empty();
+  if (!forecast_at_ || now.steady - *forecast_at_ >= kForecastEvery) {
+    forecast_at_ = now.steady;
+    for (const model::Pool& pool : setup_->config.pools)
+      pools.insert(pool.id);
+    changed_ = true;
+  }
   refresh_pool_views(pools, now);
   for (const std::string& id : accounting_.take_changed()) {
     if (accounting_.sources().contains(id))
@@ -30,8 +39,7 @@ void Engine::publish_if_due(Instant now) {
     changed_ = true;
   }
   // A pool's decision is what consumers wait for: it goes out at once.
-  if (!pools.empty() || !published_at_ ||
-      (changed_ && now.steady - *published_at_ >= kPublishEvery))
+  if (decided || !published_at_ || (changed_ && now.steady - *published_at_ >= kPublishEvery))
     publish(now);
 }
 
@@ -92,8 +100,11 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
   view->quotas = accounting_.status_of(record.key.id, now.wall);
   view->balances = record.balances;
   view->balances_at = record.balances_at;
-  for (const auto& [currency, balance] : record.wallet)
+  for (const auto& [currency, balance] : record.wallet) {
     view->wallet.push_back(balance);
+    if (const auto gone = accounting_.gone_at(balance, now.wall))
+      view->balances_gone_at[currency] = *gone;
+  }
   view->rate_limits = record.rate_limits;
   view->rate_limits_at = record.rate_limits_at;
   return view;

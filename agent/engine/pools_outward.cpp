@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/pools.hpp"
+#include "quota/forecast.hpp"
 
 namespace keyherd::engine {
 
@@ -107,6 +108,21 @@ std::set<std::string> Pools::take_changed() {
   return std::exchange(changed_, {});
 }
 
+namespace {
+
+quota::PoolForecast forecast_of(const std::vector<rotation::Candidate>& members,
+                                const std::vector<const rotation::Candidate*>& usable,
+                                WallTime now) {
+  const std::set<const rotation::Candidate*> fit(usable.begin(), usable.end());
+  std::vector<quota::PoolMember> all;
+  all.reserve(members.size());
+  for (const rotation::Candidate& member : members)
+    all.push_back({member.key, member.limit_group, fit.contains(&member), member.quotas});
+  return quota::forecast_pool(all, now);
+}
+
+}  // namespace
+
 model::PoolView Pools::view(const std::string& pool, Instant now) const {
   const Record& record = records_.at(pool);
   model::PoolView view;
@@ -121,7 +137,11 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
   for (const rotation::Candidate* member : usable)
     usable_groups.insert(member->limit_group);
   view.available = static_cast<int>(usable.size());
-  view.survives_key_loss = usable.size() > 1 && (all_groups.size() < 2 || usable_groups.size() > 1);
+  const quota::PoolForecast forecast = forecast_of(members, usable, now.wall);
+  view.survives_key_loss = usable.size() > 1 &&
+                           (all_groups.size() < 2 || usable_groups.size() > 1) &&
+                           forecast.survives_key_loss;
+  view.exhausted_at = forecast.exhausted_at;
   view.next_rotation_at = record.next_fire;
   view.last_scheduled_at = record.last_fire;
   view.last_success_at = record.last_success_at;

@@ -102,15 +102,23 @@ class Builder {
     return {};
   }
 
-  // Whether a quota of the key, or of its group, is kept by the minute.
-  bool wants_minutes(const model::Key& key) const {
-    return std::any_of(key.quotas.begin(), key.quotas.end(), [&](const std::string& id) {
+  bool counts_minutes(const std::vector<std::string>& quota_ids) const {
+    return std::any_of(quota_ids.begin(), quota_ids.end(), [&](const std::string& id) {
       const auto& quotas = setup_->config.quotas;
       const auto quota = std::find_if(quotas.begin(), quotas.end(),
                                       [&](const model::Quota& q) { return q.id == id; });
       return quota != quotas.end() && (quota->window == model::WindowKind::minute ||
                                        quota->window == model::WindowKind::rolling);
     });
+  }
+
+  // Whether a quota of the key, or of its group, is kept by the minute.
+  bool wants_minutes(const model::Key& key) const {
+    const auto& groups = setup_->config.limit_groups;
+    return counts_minutes(key.quotas) ||
+           std::any_of(groups.begin(), groups.end(), [&](const model::LimitGroup& group) {
+             return group.id == key.limit_group && counts_minutes(group.quotas);
+           });
   }
 
   std::shared_ptr<const model::UsageContext> usage_context() const {

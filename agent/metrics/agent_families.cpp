@@ -74,6 +74,10 @@ constexpr std::array kPoolFamilies{
             each_pool(out, herd,
                       [](const PoolView& view) { return std::int64_t{view.survives_key_loss}; });
           }),
+    whole("keyherd_pool_exhaustion_timestamp_seconds",
+          [](Out& out, const Herd& herd) {
+            each_pool(out, herd, [](const PoolView& view) { return timestamp(view.exhausted_at); });
+          }),
     whole("keyherd_pool_slo_objective_ratio",
           [](Out& out, const Herd& herd) {
             each_pool(out, herd, [](const PoolView& view) { return view.pool.slo_objective; });

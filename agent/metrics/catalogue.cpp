@@ -155,7 +155,12 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
     {kPools, "keyherd_pool_min_available_keys", gauge, "pool", "", core,
      "Configured number of usable keys below which an alert is due."},
     {kPools, "keyherd_pool_survives_key_loss", gauge, "pool", "", core,
-     "Whether the pool can lose any one key or limit group and still serve."},
+     "Whether the pool can lose any one key or limit group and still serve, by its usable keys and "
+     "by "
+     "what their quotas carry until their resets."},
+    {kPools, "keyherd_pool_exhaustion_timestamp_seconds", gauge, "pool", "seconds", core,
+     "When the quotas of the pool's usable keys are used up at the rate of the last hour, 0 if not "
+     "before their resets."},
     {kPools, "keyherd_pool_slo_objective_ratio", gauge, "pool", "ratio", core,
      "Configured share of time for which the pool is to have a usable key."},
     {kPools, "keyherd_pool_decision_timestamp_seconds", gauge, "pool", "seconds", core,

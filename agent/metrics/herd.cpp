@@ -21,11 +21,10 @@ class NamedModels {
   NamedModels(const model::Provider* provider, std::size_t at_most) : at_most_(at_most) {
     if (provider == nullptr)
       return;
-    for (const auto& [name, price] : provider->prices) {
-      if (priced_.size() == at_most)
-        break;
-      priced_.insert(name);
-    }
+    for (const bool listed : {false, true})  // the provider's own first
+      for (const auto& [name, price] : provider->prices)
+        if (price.listed == listed && priced_.size() < at_most)
+          priced_.insert(name);
   }
 
   [[nodiscard]] bool named(const std::string& name, std::size_t models_of_key) const {

@@ -28,4 +28,10 @@ struct Key {
   std::optional<std::chrono::nanoseconds> max_age;  // counted from created_at
 };
 
+// What is known of a limit group besides its members.
+struct LimitGroup {
+  std::string id;
+  std::vector<std::string> quotas;  // over the use of all its keys together
+};
+
 }  // namespace keyherd::model

@@ -58,7 +58,7 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
 }
 
 constexpr int kNanoDigits = 9;
-__extension__ using Int128 = __int128;
+__extension__ using WideInt = __int128;
 
 }  // namespace
 
@@ -90,11 +90,11 @@ std::optional<NanoUsd> parse_usd(std::string_view decimal) {
 }
 
 NanoUsd convert(std::int64_t nanos, NanoUsd rate) {
-  const Int128 product = static_cast<Int128>(nanos) * rate;
-  const Int128 half = product < 0 ? -kNanosPerUsd / 2 : kNanosPerUsd / 2;
-  const Int128 usd = (product + half) / kNanosPerUsd;
-  return static_cast<NanoUsd>(std::clamp<Int128>(usd, std::numeric_limits<NanoUsd>::min(),
-                                                 std::numeric_limits<NanoUsd>::max()));
+  const WideInt product = static_cast<WideInt>(nanos) * rate;
+  const WideInt half = product < 0 ? -kNanosPerUsd / 2 : kNanosPerUsd / 2;
+  const WideInt usd = (product + half) / kNanosPerUsd;
+  return static_cast<NanoUsd>(std::clamp<WideInt>(usd, std::numeric_limits<NanoUsd>::min(),
+                                                  std::numeric_limits<NanoUsd>::max()));
 }
 
 std::string format_usd(NanoUsd nanos) {

@@ -10,6 +10,7 @@
 
 #include "model/error_rule.hpp"
 #include "model/money.hpp"
+#include "model/price.hpp"
 
 namespace keyherd::model {
 
@@ -44,18 +45,11 @@ struct ProbeSettings {
   std::optional<std::chrono::nanoseconds> latency_limit;  // p95 above it is worth an alert
 };
 
-// USD per million tokens, in nano-USD per million tokens: 0.42 USD → 420'000'000.
-struct Price {
-  NanoUsd input = 0;
-  NanoUsd cached_input = 0;
-  NanoUsd cache_write = 0;
-  NanoUsd output = 0;
-};
-
 // What a provider bills in: nano-USD for one unit of a currency other than USD.
 struct BilledIn {
   std::string currency;  // ISO 4217
   NanoUsd rate = 0;
+  friend bool operator==(const BilledIn&, const BilledIn&) = default;
 };
 
 // Below these an alert is due, in 10⁻⁹ of the currency.
@@ -70,7 +64,8 @@ struct Provider {
   std::string type;      // a row of the provider types table
   std::string base_url;  // without a trailing slash
   ProbeSettings probe;
-  std::map<std::string, Price> prices;         // by model name
+  // By model name: the provider's own, then those of the lists that it takes.
+  std::map<std::string, ModelPrice> prices;
   std::optional<BilledIn> billed_in;           // nothing: USD
   std::string ca_file;                         // extra CA, PEM; empty: the system's
   std::map<std::string, std::string> headers;  // extra request headers, not secret

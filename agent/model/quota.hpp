@@ -27,7 +27,12 @@ struct Quota {
   QuotaUnit unit = QuotaUnit::tokens;
   WindowKind window = WindowKind::day;
   std::chrono::nanoseconds rolling{0};  // length of a rolling window, whole minutes
-  std::string timezone = "UTC";         // IANA name; weeks begin on Monday
+  std::string timezone = "UTC";         // IANA name
+  // Where calendar windows begin: of a month on this day (its last, where the month is shorter), of
+  // a week on this weekday (1 Monday … 7 Sunday); of these and of a day at this local time, a whole
+  // quarter of an hour.
+  int anchor_day = 1;
+  std::chrono::minutes anchor_time{0};
   // 0..1 ascending, at most three: the levels info, warning, critical. Fewer: the highest levels.
   std::vector<double> thresholds{0.70, 0.85, 0.95};
 };

@@ -67,6 +67,8 @@ struct KeyView {
   std::vector<QuotaStatus> quotas;
   std::vector<Balance> balances;
   std::optional<WallTime> balances_at;
+  // When a balance is gone if it falls on as in the last day, by currency.
+  std::map<std::string, WallTime> balances_gone_at;
   std::vector<BalanceRecord> wallet;  // by currency
   std::vector<RateLimit> rate_limits;
   std::optional<WallTime> rate_limits_at;
@@ -76,8 +78,12 @@ struct PoolView {
   Pool pool;
   PoolState state;
   int available = 0;  // usable member keys
-  bool survives_key_loss =
-      false;  // more than one usable key, in more than one limit group if it has several
+  // More than one usable key, in more than one limit group if it has several, and without the
+  // biggest of them the others' limits carry today's use until their resets.
+  bool survives_key_loss = false;
+  // When the limits of its usable keys are used up at the rate of the last hour; nothing: not
+  // before their resets.
+  std::optional<WallTime> exhausted_at;
   std::optional<WallTime> next_rotation_at;
   std::optional<WallTime> last_scheduled_at;
   std::optional<WallTime> last_success_at;

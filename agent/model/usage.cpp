@@ -1,5 +1,7 @@
 #include "model/usage.hpp"
 
+#include <algorithm>
+
 #include "base/time_text.hpp"
 #include "model/enum_names.hpp"
 
@@ -10,6 +12,8 @@ constexpr std::array<std::string_view, kRejectReasonCount> kReasons{
     "bad_json", "missing_field", "unknown_key", "bad_value", "too_long", "duplicate", "clock"};
 constexpr std::array<std::string_view, kSuspicionCount> kSuspicions{"missing_usage", "cumulative",
                                                                     "clock", "unknown_model"};
+
+__extension__ using Wide128 = __int128;
 
 void accumulate(std::int64_t& sum, std::int64_t value) {
   sum = saturating_add(sum, value);
@@ -50,6 +54,14 @@ void SourceCounts::add(const SourceCounts& other) {
   accumulate(models_folded, other.models_folded);
   accumulate(future, other.future);
   accumulate(late, other.late);
+}
+
+std::optional<NanoUsd> cost_per_thousand(const UsageCounts& counts) {
+  const std::int64_t good = counts.requests - counts.failed;
+  if (good <= 0)
+    return std::nullopt;
+  const Wide128 nanos = (static_cast<Wide128>(counts.cost) * 1000 + good / 2) / good;
+  return static_cast<NanoUsd>(std::min<Wide128>(nanos, std::numeric_limits<NanoUsd>::max()));
 }
 
 std::int64_t bucket_of(WallTime time) {

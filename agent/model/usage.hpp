@@ -38,6 +38,9 @@ struct UsageCounts {
   friend bool operator==(const UsageCounts&, const UsageCounts&) = default;
 };
 
+// What 1,000 successful requests cost, failed ones paid along; nothing without a successful one.
+std::optional<NanoUsd> cost_per_thousand(const UsageCounts& counts);
+
 // History is kept in buckets of a quarter of an hour: every time zone's days begin on one.
 inline constexpr std::chrono::minutes kBucketWidth{15};
 // Quarter hours (minutes) since the epoch, rounded down.
@@ -187,7 +190,7 @@ struct UsageContext {
     bool per_minute = false;  // wants MinuteRows
   };
   std::map<std::string, KeyEntry> keys;  // by every name a log may use: id, "sha256:<12 hex>"
-  std::map<std::string, std::map<std::string, Price>> prices;  // by provider, then model
+  std::map<std::string, std::map<std::string, ModelPrice>> prices;  // by provider, then model
   std::size_t max_models = 200;  // more distinct names than this are counted as "other"
   // How long history is kept; zero: for ever. Older lines count in the totals alone.
   std::chrono::nanoseconds kept{0};

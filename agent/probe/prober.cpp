@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "cron/calendar.hpp"
 #include "probe/classifier.hpp"
 #include "probe/rate_limits.hpp"
 #include "probe/readers.hpp"
@@ -39,21 +40,35 @@ model::NanoUsd cost_of(std::int64_t tokens, model::NanoUsd per_million) {
   return model::saturating_add(whole, rest / kMillion);
 }
 
+// What tokens of the model cost at this time; nothing when no price is known.
+std::optional<model::Price> price_at(const model::Provider& provider, const std::string& model,
+                                     WallTime at) {
+  const auto listed = provider.prices.find(model);
+  const model::Tariff* tariff =
+      listed == provider.prices.end() ? nullptr : listed->second.tariff_at(at);
+  if (tariff == nullptr)
+    return std::nullopt;
+  if (tariff->periods.empty())
+    return tariff->price;
+  const auto local = cron::local_time(at, tariff->timezone);
+  return local ? tariff->at(local->weekday, local->minute) : tariff->price;
+}
+
 model::NanoUsd price_of(const Reading& reading, const model::Provider& provider,
-                        const std::string& model) {
+                        const std::string& model, WallTime at) {
   if (reading.cost)
     return *reading.cost;
-  const auto price = provider.prices.find(model);
+  auto price = price_at(provider, model, at);
   const ProviderType& type = *find_provider_type(provider.type);
-  if (price == provider.prices.end() && model != type.chat_model)
+  if (!price && !provider.prices.contains(model) && model == type.chat_model)
+    price = type.chat_price;
+  if (!price)
     return 0;
-  const auto& [input, cached_input, cache_write, output] =
-      price != provider.prices.end() ? price->second : type.chat_price;
   const std::int64_t fresh = reading.input_tokens - reading.cached_input_tokens;
   return model::saturating_add(
-      cost_of(fresh, input),
-      model::saturating_add(cost_of(reading.cached_input_tokens, cached_input),
-                            cost_of(reading.output_tokens, output)));
+      cost_of(fresh, price->input),
+      model::saturating_add(cost_of(reading.cached_input_tokens, price->cached_input),
+                            cost_of(reading.output_tokens, price->output)));
 }
 
 // Why this probe cannot be sent at all.
@@ -112,7 +127,8 @@ model::Evidence run_probe(const ProbeJob& job, net::Transport& transport, const 
   evidence.rate_limits = read_rate_limits(*response, answered.wall);
   Classified classified = classify(*type, job.kind, *response, answered.wall, provider.rules);
   name_currencies(classified.reading.balances, *type, provider);
-  evidence.cost = price_of(classified.reading, provider, probe_model(*type, provider));
+  evidence.cost =
+      price_of(classified.reading, provider, probe_model(*type, provider), answered.wall);
   fill_in(evidence, std::move(classified), redactor);
   return evidence;
 }

@@ -36,7 +36,8 @@ cron::CalendarUnit unit_of(model::WindowKind kind) {
 Result<cron::Window> window_of(const model::Quota& quota, WallTime at) {
   if (quota.window == model::WindowKind::total)
     return cron::Window{WallTime{}, std::nullopt};
-  return cron::window_at(unit_of(quota.window), quota.timezone, at);
+  return cron::window_at(unit_of(quota.window), quota.timezone, at,
+                         {quota.anchor_day, quota.anchor_time});
 }
 
 bool contains(const cron::Window& window, WallTime at) {

@@ -125,4 +125,20 @@ std::vector<model::WalletDrain> Drains::between(WallTime from, WallTime to) cons
   return all;
 }
 
+model::BurnRate Drains::fall_rate(const std::string& key, const std::string& currency,
+                                  WallTime now) const {
+  model::BurnRate rate;
+  const auto record = records_.find(key);
+  if (record == records_.end())
+    return rate;
+  rate.over = std::chrono::hours(1);
+  for (const model::BalanceDrop& drop : record->second.drops) {
+    if (drop.currency != currency)
+      continue;
+    rate.amount = model::saturating_add(rate.amount, drop.nanos);
+    rate.over = std::max<std::chrono::nanoseconds>(rate.over, now - drop.since);
+  }
+  return rate;
+}
+
 }  // namespace keyherd::quota

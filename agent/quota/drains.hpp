@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/quota_status.hpp"
 #include "model/usage.hpp"
 #include "model/wallet.hpp"
 
@@ -43,6 +44,10 @@ class Drains {
 
   // Wallets that lost something by looks in [from, to), in the order of the wallets.
   [[nodiscard]] std::vector<model::WalletDrain> between(WallTime from, WallTime to) const;
+  // How fast the balance that the key sees has fallen, by all falls that are held; over at least an
+  // hour, so that one request makes no trend.
+  [[nodiscard]] model::BurnRate fall_rate(const std::string& key, const std::string& currency,
+                                          WallTime now) const;
   [[nodiscard]] const std::vector<Wallet>& wallets() const { return wallets_; }
 
  private:

@@ -64,6 +64,10 @@ struct Ledger::Impl {
     return now >= current_from && now < current_until;
   }
   Slot* find(const std::string& owner, const std::string& quota);
+  // Calls give(slot, row's time, counts) for the slots of each row's key that count its sort.
+  template <class Give>
+  void for_each_slot(const std::vector<model::UsageRow>& usage,
+                     const std::vector<model::MinuteRow>& minutes, Give give) const;
   // Gives each row to the slots of its key that count its sort and want its time.
   template <class Wanted>
   void count(Planner& planner, const std::vector<model::UsageRow>& usage,
@@ -96,19 +100,29 @@ Slot* Ledger::Impl::find(const std::string& owner, const std::string& quota) {
   return nullptr;
 }
 
+template <class Give>
+void Ledger::Impl::for_each_slot(const std::vector<model::UsageRow>& usage,
+                                 const std::vector<model::MinuteRow>& minutes, Give give) const {
+  const auto visit = [&](const std::string& key, WallTime at, const model::UsageCounts& counts,
+                         bool by_minute) {
+    for (const std::uint32_t index : lookup(by_key, key))
+      if (slots[index].by_minute() == by_minute)
+        give(index, at, counts);
+  };
+  for (const model::UsageRow& row : usage)
+    visit(row.key, model::bucket_start(row.bucket), row.counts, false);
+  for (const model::MinuteRow& row : minutes)
+    visit(row.key, minute_start(row.minute), row.counts, true);
+}
+
 template <class Wanted>
 void Ledger::Impl::count(Planner& planner, const std::vector<model::UsageRow>& usage,
                          const std::vector<model::MinuteRow>& minutes, Wanted wanted) const {
-  const auto give = [&](const std::string& key, WallTime at, const model::UsageCounts& counts,
-                        bool by_minute) {
-    for (const std::uint32_t index : lookup(by_key, key))
-      if (slots[index].by_minute() == by_minute && wanted(index, at))
-        planner.add(index, at, counts);
-  };
-  for (const model::UsageRow& row : usage)
-    give(row.key, model::bucket_start(row.bucket), row.counts, false);
-  for (const model::MinuteRow& row : minutes)
-    give(row.key, minute_start(row.minute), row.counts, true);
+  for_each_slot(usage, minutes,
+                [&](std::uint32_t index, WallTime at, const model::UsageCounts& counts) {
+                  if (wanted(index, at))
+                    planner.add(index, at, counts);
+                });
 }
 
 bool Change::empty() const {
@@ -171,6 +185,8 @@ void Ledger::inherit(const Ledger& previous, WallTime now) {
     if (before == nullptr || !counts_alike(slot.quota, before->quota))
       continue;
     slot.tally = before->tally;
+    slot.burn = before->burn;
+    slot.burn_known = before->burn_known;
     if (auto* rolling = std::get_if<Rolling>(&slot.tally))
       rolling->level =
           std::min(rolling->level, slot.reached(rolling->tally.used(model::minute_of(now))));
@@ -191,6 +207,19 @@ HistoryNeed Ledger::history_needed(WallTime now) const {
     if (!from)
       continue;
     earliest(slot.by_minute() ? need.minutes_from : need.usage_from, *from);
+    keys.insert(slot.keys.begin(), slot.keys.end());
+  }
+  need.keys.assign(keys.begin(), keys.end());
+  return need;
+}
+
+HistoryNeed Ledger::burn_needed(WallTime now) const {
+  HistoryNeed need;
+  std::set<std::string> keys;
+  for (const Slot& slot : impl_->slots) {
+    if (slot.burn_known)
+      continue;
+    (slot.by_minute() ? need.minutes_from : need.usage_from) = Burn::since(now);
     keys.insert(slot.keys.begin(), slot.keys.end());
   }
   need.keys.assign(keys.begin(), keys.end());
@@ -251,6 +280,27 @@ void Ledger::adopt(Change change) {
   ++impl_->version;
 }
 
+void Ledger::observe(const std::vector<model::UsageRow>& usage,
+                     const std::vector<model::MinuteRow>& minutes) {
+  impl_->for_each_slot(usage, minutes,
+                       [this](std::uint32_t index, WallTime at, const model::UsageCounts& counts) {
+                         Slot& slot = impl_->slots[index];
+                         slot.burn.add(model::bucket_of(at), amount_of(slot.quota.unit, counts));
+                       });
+}
+
+void Ledger::seed_burn(const std::vector<model::UsageRow>& usage,
+                       const std::vector<model::MinuteRow>& minutes) {
+  impl_->for_each_slot(usage, minutes,
+                       [this](std::uint32_t index, WallTime at, const model::UsageCounts& counts) {
+                         Slot& slot = impl_->slots[index];
+                         if (!slot.burn_known)
+                           slot.burn.add(model::bucket_of(at), amount_of(slot.quota.unit, counts));
+                       });
+  for (Slot& slot : impl_->slots)
+    slot.burn_known = true;
+}
+
 std::vector<model::QuotaStatus> Ledger::status(std::string_view owner, WallTime now) const {
   std::vector<model::QuotaStatus> all;
   for (const std::uint32_t index : lookup(impl_->by_owner, owner))
@@ -264,6 +314,12 @@ std::vector<model::QuotaStatus> Ledger::status(WallTime now) const {
   for (const Slot& slot : impl_->slots)
     all.push_back(status_of(slot, now));
   return all;
+}
+
+const std::vector<std::string>& Ledger::keys_of(std::string_view owner) const {
+  static const std::vector<std::string> kNone;
+  const Slots& slots = lookup(impl_->by_owner, owner);
+  return slots.empty() ? kNone : impl_->slots[slots.front()].keys;
 }
 
 std::optional<Exhaustion> Ledger::exhausted(std::string_view key, WallTime now) const {

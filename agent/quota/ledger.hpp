@@ -106,6 +106,7 @@ class Ledger {
   void inherit(const Ledger& previous, WallTime now);
 
   [[nodiscard]] HistoryNeed history_needed(WallTime now) const;
+  [[nodiscard]] HistoryNeed burn_needed(WallTime now) const;
   // Replaces the use of the windows without a known past; rows of others are ignored.
   [[nodiscard]] Change plan_seed(const std::vector<model::UsageRow>& usage,
                                  const std::vector<model::MinuteRow>& minutes, WallTime now) const;
@@ -115,9 +116,18 @@ class Ledger {
   // Precondition: the change was planned by this ledger and nothing was adopted since.
   void adopt(Change change);
 
+  // Notes committed rows for the forecast; seed_burn() those of the history that burn_needed() asks
+  // for, for quotas that do not know their last hour.
+  void observe(const std::vector<model::UsageRow>& usage,
+               const std::vector<model::MinuteRow>& minutes);
+  void seed_burn(const std::vector<model::UsageRow>& usage,
+                 const std::vector<model::MinuteRow>& minutes);
+
   // In the order of the assignments.
   [[nodiscard]] std::vector<model::QuotaStatus> status(std::string_view owner, WallTime now) const;
   [[nodiscard]] std::vector<model::QuotaStatus> status(WallTime now) const;
+  // The keys whose use counts for this owner; empty for one without a quota.
+  [[nodiscard]] const std::vector<std::string>& keys_of(std::string_view owner) const;
   // Nothing when no limit of the key or its group is reached.
   [[nodiscard]] std::optional<Exhaustion> exhausted(std::string_view key, WallTime now) const;
   // When to plan again without rows, or to look at a rolling window's status again; `now` when that

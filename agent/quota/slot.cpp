@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "model/money.hpp"
+#include "quota/forecast.hpp"
 
 namespace keyherd::quota {
 
@@ -93,6 +94,7 @@ Result<Slot> make_slot(model::Quota quota, std::string owner, std::vector<std::s
 
 bool counts_alike(const model::Quota& a, const model::Quota& b) {
   return a.unit == b.unit && a.window == b.window && a.timezone == b.timezone &&
+         a.anchor_day == b.anchor_day && a.anchor_time == b.anchor_time &&
          (a.window != model::WindowKind::rolling || a.rolling == b.rolling);
 }
 
@@ -137,6 +139,8 @@ model::QuotaStatus status_of(const Slot& slot, WallTime now) {
     status.window_length = *standing.window.end - standing.window.start;
   status.thresholds = slot.quota.thresholds;
   status.level = slot.reached(standing.used);
+  status.burn = slot.burn.rate(now);
+  add_forecast(status, slot.quota.window == model::WindowKind::rolling, now);
   return status;
 }
 

@@ -12,6 +12,7 @@
 #include "model/quota.hpp"
 #include "model/quota_status.hpp"
 #include "model/usage.hpp"
+#include "quota/burn.hpp"
 #include "quota/calendar_tally.hpp"
 #include "quota/rolling_tally.hpp"
 
@@ -30,6 +31,8 @@ struct Slot {
   std::vector<std::string> keys;
   std::vector<std::int64_t> triggers;  // the least use that reaches each threshold
   std::variant<CalendarTally, Rolling> tally;
+  Burn burn;
+  bool burn_known = false;  // whether the hour before our start was read
 
   [[nodiscard]] bool by_minute() const {
     return quota.window == model::WindowKind::minute || quota.window == model::WindowKind::rolling;

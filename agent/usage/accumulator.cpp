@@ -114,7 +114,7 @@ void Accumulator::sum_up(const Line& line) {
   const Record& record = line.record;
   auto [cell, is_new] = usage_.at(line.hash, line.key, line.model, line.bucket);
   if (is_new)
-    cell.price = names_.price(line.key, line.model);
+    cell.price = names_.price(line.key, line.model, line.bucket);
   const bool failed = record.status >= 400 || record.status == 0;
   const bool has_tokens = (record.input | record.output) != 0;
   Cost cost;

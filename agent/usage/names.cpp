@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cron/calendar.hpp"
 #include "usage/hash.hpp"
 
 namespace keyherd::usage {
@@ -39,12 +40,20 @@ std::string_view without_date(std::string_view model) {
   return model;
 }
 
-const model::Price* find_price(const std::map<std::string, model::Price>& prices,
-                               const std::string& model) {
+const model::ModelPrice* find_price(const std::map<std::string, model::ModelPrice>& prices,
+                                    const std::string& model) {
   auto found = prices.find(model);
   if (found == prices.end())
     found = prices.find(std::string(without_date(model)));
   return found == prices.end() ? nullptr : &found->second;
+}
+
+const model::Price* quoted(const model::ModelPrice& list, WallTime at) {
+  const model::Tariff* tariff = list.tariff_at(at);
+  if (tariff == nullptr || tariff->periods.empty())
+    return tariff == nullptr ? nullptr : &tariff->price;
+  const auto local = cron::local_time(at, tariff->timezone);
+  return local ? &tariff->at(local->weekday, local->minute) : &tariff->price;
 }
 
 }  // namespace
@@ -114,6 +123,7 @@ void Names::set_context(std::shared_ptr<const model::UsageContext> context) {
   for (const auto& [log_name, entry] : context_->keys)
     add_key(log_name, entry, ids, providers);
   prices_.assign(providers_.size(), {});
+  quotes_.fill(Quote{});
   for (std::uint32_t model = 0; model < models_.size(); ++model)
     price_model(model);
 }
@@ -172,15 +182,26 @@ bool Names::is_priced(const std::string& model) const {
 void Names::price_model(std::uint32_t model) {
   for (std::size_t provider = 0; provider < prices_.size(); ++provider) {
     auto& of_model = prices_[provider];
-    of_model.resize(std::max<std::size_t>(of_model.size(), model + 1U), nullptr);
-    if (model != kOtherModel && providers_[provider] != nullptr)
-      of_model[model] = find_price(*providers_[provider], models_.name(model));
+    of_model.resize(std::max<std::size_t>(of_model.size(), model + 1U));
+    if (model == kOtherModel || providers_[provider] == nullptr)
+      continue;
+    if (const auto* list = find_price(*providers_[provider], models_.name(model)))
+      of_model[model] = Listed{list, list->fixed()};
   }
 }
 
-const model::Price* Names::price(std::uint32_t key, std::uint32_t model) const {
+const model::Price* Names::price(std::uint32_t key, std::uint32_t model, std::int64_t bucket) {
   const std::uint32_t provider = keys_[key].provider;
-  return provider < prices_.size() ? prices_[provider][model] : nullptr;
+  if (provider >= prices_.size())
+    return nullptr;
+  const Listed& listed = prices_[provider][model];
+  if (listed.fixed != nullptr || listed.list == nullptr)
+    return listed.fixed;
+  const auto place = (static_cast<std::size_t>(bucket) * 31U + model * 7U + provider) % kQuotes;
+  Quote& quote = quotes_[place];
+  if (quote.of != listed.list || quote.bucket != bucket)
+    quote = Quote{listed.list, bucket, quoted(*listed.list, model::bucket_start(bucket))};
+  return quote.price;
 }
 
 }  // namespace keyherd::usage

@@ -3,6 +3,7 @@
 // Names become small numbers once, so that a line costs hash look-ups and no allocation. Also where
 // a name is attributed: which key a log means, which models are told apart, what a token costs.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -77,10 +78,10 @@ class Names {
     return models_.name(model);
   }
 
-  // nullptr: unknown. Of the exact model name, else of the name without its date ("-2026-05-01",
-  // "-20260501"): providers put one behind the name that they publish prices for. Valid until the
-  // next set_context.
-  [[nodiscard]] const model::Price* price(std::uint32_t key, std::uint32_t model) const;
+  // What held in this quarter of an hour; nullptr: unknown. Of the exact model name, else of the
+  // name without its date ("-2026-05-01", "-20260501"): providers put one behind the name that they
+  // publish prices for. Valid until the next set_context.
+  const model::Price* price(std::uint32_t key, std::uint32_t model, std::int64_t bucket);
 
  private:
   static constexpr std::uint32_t kNoProvider = 0;
@@ -93,6 +94,14 @@ class Names {
   void add_key(const std::string& log_name, const model::UsageContext::KeyEntry& entry,
                NameTable& ids, NameTable& providers);
   void price_model(std::uint32_t model);
+  // A price that changes over time is looked up once a bucket, not once a line: time zones are
+  // slow.
+  struct Quote {
+    const model::ModelPrice* of = nullptr;
+    std::int64_t bucket = 0;
+    const model::Price* price = nullptr;
+  };
+  static constexpr std::size_t kQuotes = 256;
   [[nodiscard]] bool is_priced(const std::string& model) const;
 
   const UnknownKeys unknown_;
@@ -102,8 +111,13 @@ class Names {
   std::vector<KeyInfo> keys_;
   NameTable models_;
   std::uint32_t unpriced_models_ = 0;  // admitted under the cap
-  std::vector<const std::map<std::string, model::Price>*> providers_{nullptr};
-  std::vector<std::vector<const model::Price*>> prices_;  // by provider, then model
+  std::vector<const std::map<std::string, model::ModelPrice>*> providers_{nullptr};
+  struct Listed {
+    const model::ModelPrice* list = nullptr;
+    const model::Price* fixed = nullptr;  // of a list whose price never changes
+  };
+  std::vector<std::vector<Listed>> prices_;  // by provider, then model
+  std::array<Quote, kQuotes> quotes_{};
 };
 
 }  // namespace keyherd::usage

@@ -74,6 +74,9 @@ const std::vector<Case> kCases{
     {"provider", "type = \"groq\"", "providers.p.type"},
     {"provider", "base_url = \"https://x.example\"", "providers.p.base_url"},
     {"provider", "ca_file = \"/ca.pem\"", "providers.p.ca_file"},
+    {"provider", "list_prices = []", "providers.p.prices"},
+    {"provider", "currency = \"CNY\"\nusd_rate = 0.14", "providers.p.currency"},
+    {"provider", "usd_rate = 0.14\ncurrency = \"CNY\"", "providers.p.currency"},
     {"provider", "headers = { X-A = \"b\" }", "providers.p.headers"},
     {"provider", "auth_header = \"X-K\"", "providers.p.auth_header"},
     {"provider", "auth_prefix = \"B \"\nauth_header = \"X-K\"", "providers.p.auth_prefix"},
@@ -99,6 +102,11 @@ const std::vector<Case> kCases{
     {"price", "cached_input = 5", "providers.p.prices"},
     {"price", "cache_write = 5", "providers.p.prices"},
     {"price", "output = 5", "providers.p.prices"},
+    {"price", "timezone = \"Asia/Tokyo\"", "providers.p.prices"},
+    {"price", "periods = [{ from = \"09:00\", to = \"12:00\", input = 1, output = 2 }]",
+     "providers.p.prices"},
+    {"price", "earlier = [{ until = 2026-01-01T00:00:00Z, input = 1, output = 2 }]",
+     "providers.p.prices"},
     {"key", "provider = \"other\"", "keys.k.provider"},
     {"key", "secret = \"env:OTHER\"", "keys.k.secret"},
     {"key", "limit_group = \"g\"", "keys.k.limit_group"},
@@ -112,6 +120,7 @@ const std::vector<Case> kCases{
     {"quota", "unit = \"requests\"", "quotas.q.unit"},
     {"quota", "window = \"rolling 2h\"", "quotas.q.window"},
     {"quota", "timezone = \"Asia/Tokyo\"", "quotas.q.timezone"},
+    {"quota", "resets_at = \"09:00\"", "quotas.q.resets_at"},
     {"quota", "thresholds = []", "quotas.q.thresholds"},
     {"pool", "keys = [\"k\", \"l\"]", "pools.o.keys"},
     {"pool", "strategy = \"round_robin\"", "pools.o.strategy"},
@@ -162,15 +171,15 @@ TEST_CASE("a change of each field is told by its path, without its value") {
     const Lines told = describe_changes(before, test::parse(changed(item)));
     CHECK(std::count(told.begin(), told.end(), item.expected + ": changed") == 1);
     const bool needs_keys = item.line.find('\n') != std::string::npos;
-    const bool moves_url = item.line == "type = \"groq\"";
-    CHECK(told.size() == (needs_keys || moves_url ? 2U : 1U));
+    const bool other_type = item.line == "type = \"groq\"";  // and so another URL, other prices
+    CHECK(told.size() == (other_type ? 3U : needs_keys ? 2U : 1U));
   }
 }
 
 TEST_CASE("every field of the schema is read and compared") {
   // What has no value of its own, or lives inside another field's comparison.
   const std::set<std::string> kExempt{"provider.probe", "provider.prices",
-                                      "provider.allow_plain_http"};
+                                      "provider.allow_plain_http", "agent.price_file"};
   const std::vector<std::pair<SectionId, std::string>> kSections{
       {SectionId::agent, "agent"}, {SectionId::provider, "provider"},
       {SectionId::probe, "probe"}, {SectionId::price, "price"},

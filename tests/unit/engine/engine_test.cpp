@@ -275,3 +275,58 @@ TEST_CASE("a top-up is no fall, and lines without usage lower the trust") {
   REQUIRE(source.samples.size() == 1);
   CHECK(source.samples[0].find("missing_usage at byte ") == 0);
 }
+
+TEST_CASE("a limit group's quota counts all its keys and, when full, moves the pool out of it") {
+  World world(R"(
+[agent]
+state = ":memory:"
+[providers.p]
+type = "deepseek"
+probe = { every = "1m", timeout = "5s" }
+[keys.a1]
+provider = "p"
+secret = "env:A1"
+limit_group = "acct"
+priority = 3
+[keys.a2]
+provider = "p"
+secret = "env:A2"
+limit_group = "acct"
+priority = 2
+[keys.b]
+provider = "p"
+secret = "env:B"
+priority = 1
+quotas = ["daily"]
+[limit_groups.acct]
+quotas = ["daily"]
+[quotas.daily]
+limit = 1000
+window = "day"
+[pools.prod]
+keys = ["a1", "a2", "b"]
+strategy = "priority"
+publish = [{ file = "prod.json" }]
+[usage_logs.log]
+path = "usage.jsonl"
+)");
+  world.start();
+  world.advance(5s);
+  CHECK(world.active("prod") == "a1");
+  CHECK(world.pool("prod").survives_key_loss);
+  world.log_line("a1", 200, 300);
+  world.log_line("a2", 200, 300);
+  world.advance(1min);
+  REQUIRE(world.snapshot()->group_quotas.size() == 1);
+  const model::QuotaStatus half = world.snapshot()->group_quotas[0];
+  CHECK(half.owner == "group:acct");
+  CHECK(half.used == 600);
+  CHECK(half.exhausts_before_reset);
+  CHECK(world.active("prod") == "a1");
+  // 600 in the last hour: neither group carries that to midnight alone.
+  CHECK_FALSE(world.pool("prod").survives_key_loss);
+  CHECK(world.pool("prod").exhausted_at);
+  world.log_line("a2", 200, 400);
+  world.advance(1min);
+  CHECK(world.active("prod") == "b");
+}

@@ -16,7 +16,8 @@ const WallTime kNow{seconds(1'777'593'600)};
 
 model::QuotaStatus quota(const std::string& id, const std::string& owner, model::QuotaUnit unit,
                          std::int64_t used, std::int64_t limit) {
-  return {id, owner, unit, used, limit, kNow + hours(5), hours(24), {0.70, 0.85, 0.95}, 0};
+  return {id, owner, unit, used, limit, kNow + hours(5), hours(24), {0.70, 0.85, 0.95},
+          0,  {},    {},   false};
 }
 
 model::HistogramView histogram() {

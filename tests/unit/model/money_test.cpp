@@ -39,3 +39,15 @@ TEST_CASE("sums stop at the ends of the range") {
   CHECK(saturating_add(-kMax, -10) == std::numeric_limits<std::int64_t>::min());
   CHECK(saturating_add(2, 3) == 5);
 }
+
+TEST_CASE("amounts of a currency become USD exactly, rounded half away from zero") {
+  CHECK(convert(1'000'000'000, 140'000'000) == 140'000'000);
+  CHECK(convert(25, 140'000'000) == 4);  // 3.5
+  CHECK(convert(-25, 140'000'000) == -4);
+  CHECK(convert(24, 140'000'000) == 3);
+  CHECK(convert(std::numeric_limits<std::int64_t>::max(), 2 * kNanosPerUsd) ==
+        std::numeric_limits<std::int64_t>::max());
+  CHECK(saturating_sub(std::numeric_limits<std::int64_t>::min(), 1) ==
+        std::numeric_limits<std::int64_t>::min());
+  CHECK(saturating_sub(5, -7) == 12);
+}

@@ -1,12 +1,24 @@
 #include "model/usage.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "base/time_text.hpp"
 #include "model/snapshot.hpp"
 
 using namespace keyherd;
 using namespace keyherd::model;
+
+TEST_CASE("a thousand successful requests cost what all cost, rounded at a nano") {
+  keyherd::model::UsageCounts counts;
+  CHECK(keyherd::model::cost_per_thousand(counts) == std::nullopt);
+  counts.requests = 5;
+  counts.failed = 2;
+  counts.cost = 1;
+  CHECK(keyherd::model::cost_per_thousand(counts) == 333);
+  counts.cost = std::numeric_limits<std::int64_t>::max();
+  CHECK(keyherd::model::cost_per_thousand(counts) == std::numeric_limits<std::int64_t>::max());
+}
 
 TEST_CASE("buckets are quarter hours, also before 1970") {
   CHECK(bucket_of(from_unix_nanos(0)) == 0);

@@ -351,4 +351,64 @@ TEST_CASE("12,000 rows of 1,000 owners take milliseconds") {
 }
 
 }  // namespace
+TEST_CASE("a month that begins on a day of its own, a week and a day at an hour of theirs") {
+  model::Quota one = quota(model::WindowKind::month, 1000, "Asia/Singapore");
+  one.anchor_day = 15;
+  quota::Ledger ledger = ledger_of(one);
+  seed(ledger, {}, {}, "2026-05-14 15:30");
+  apply(ledger, {usage("2026-05-14 15:45", 100)}, "2026-05-14 15:50");
+  CHECK(used(ledger, "2026-05-14 15:59") == 100);
+  CHECK(status(ledger, "2026-05-14 15:59").resets_at == utc("2026-05-14 16:00"));  // midnight there
+  apply(ledger, {usage("2026-05-14 16:00", 7), usage("2026-05-14 15:45", 1)}, "2026-05-14 16:05");
+  CHECK(used(ledger, "2026-05-14 16:05") == 7);
+  CHECK(status(ledger, "2026-05-14 16:05").resets_at == utc("2026-06-14 16:00"));
+
+  one = quota(model::WindowKind::day, 1000, "America/New_York");
+  one.anchor_time = std::chrono::hours(9);
+  quota::Ledger day = ledger_of(one);
+  seed(day, {}, {}, "2026-03-08 10:00");
+  CHECK(status(day, "2026-03-08 10:00").resets_at == utc("2026-03-08 13:00"));  // 9:00 EDT
+  CHECK(*status(day, "2026-03-08 10:00").window_length == std::chrono::hours(23));
+}
+
+TEST_CASE("rows that arrive in any order sum up per window as sorted ones do, over clock changes") {
+  struct Edge {
+    WindowKind kind;
+    int anchor_day;
+    const char* zone;
+    const char* around;
+  };
+  const std::vector<Edge> edges{{WindowKind::day, 1, "America/New_York", "2026-11-01 04:00"},
+                                {WindowKind::day, 1, "America/New_York", "2026-03-08 05:00"},
+                                {WindowKind::month, 1, "Asia/Singapore", "2026-04-30 16:00"},
+                                {WindowKind::month, 31, "Europe/Berlin", "2026-02-27 23:00"},
+                                {WindowKind::hour, 1, "Asia/Kolkata", "2026-05-01 00:00"}};
+  std::mt19937 random(7);
+  for (const Edge& edge : edges) {
+    INFO(edge.zone << " " << edge.around);
+    model::Quota one = quota(edge.kind, 1'000'000, edge.zone);
+    one.anchor_day = edge.anchor_day;
+    const WallTime from = utc(edge.around) - 24h;
+    const WallTime end = from + 48h;
+    std::multimap<WallTime, model::UsageRow> arrivals;
+    for (int i = 0; i < 500; ++i) {
+      const WallTime at = from + std::chrono::minutes(random() % (48 * 60 - 30));
+      const WallTime seen = std::min(end, at + std::chrono::minutes(random() % (30 * 60)));
+      arrivals.emplace(seen, model::UsageRow{"k", "m", model::bucket_of(at),
+                                             tokens(1 + static_cast<std::int64_t>(random() % 9))});
+    }
+    quota::Ledger ledger = ledger_of(one);
+    ledger.adopt(ledger.plan_seed({}, {}, from));
+    for (const auto& [seen, row] : arrivals)
+      ledger.adopt(ledger.plan({row}, {}, seen));
+    ledger.adopt(ledger.plan({}, {}, end));
+    const model::QuotaStatus last = ledger.status("k", end).at(0);
+    std::int64_t expected = 0;
+    for (const auto& [seen, row] : arrivals)
+      if (model::bucket_start(row.bucket) >= *last.resets_at - *last.window_length)
+        expected += row.counts.input;
+    CHECK(last.used == expected);
+  }
+}
+
 }  // namespace keyherd::test

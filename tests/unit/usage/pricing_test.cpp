@@ -175,6 +175,33 @@ TEST_CASE("keys and prices change between batches") {
   CHECK(ledger.add(tokens(1, 0, 0, 0), "sha256:0123456789ab").usage.front().key == "k2");
 }
 
+TEST_CASE("a line costs what held in its quarter of an hour, in the zone of the price") {
+  auto context = test::two_keys();
+  model::ModelPrice& price = context->prices["p"]["timed"];
+  price = model::ModelPrice(1'000'000'000, 0, 0, 0);
+  price.tariffs[0].timezone = "Asia/Shanghai";
+  price.tariffs[0].periods = {{0b0111110, 9 * 60, 12 * 60, {2'000'000'000, 0, 0, 0}}};
+  price.tariffs.insert(price.tariffs.begin(),
+                       {WallTime::min(), {7'000'000'000, 0, 0, 0}, "UTC", {}});
+  price.tariffs[1].since = *parse_rfc3339("2026-01-01T00:00:00Z");
+  Ledger ledger(context);
+  ledger.now = *parse_rfc3339("2026-05-10T00:00:00Z");
+  ledger.sums.set_now(ledger.now);
+  const auto cost_at = [&](const char* time) {
+    Record record = tokens(1000, 0, 0, 0);
+    record.at = to_unix_nanos(*parse_rfc3339(time));
+    return ledger.add(record, "k1", "timed").usage.front().counts.cost / 1'000'000;
+  };
+  for (int again = 0; again < 2; ++again) {
+    CHECK(cost_at("2026-05-07T00:59:59Z") == 1);
+    CHECK(cost_at("2026-05-07T01:00:00Z") == 2);  // Thursday, 09:00 there
+    CHECK(cost_at("2026-05-07T03:59:59.9Z") == 2);
+    CHECK(cost_at("2026-05-07T04:00:00Z") == 1);
+    CHECK(cost_at("2026-05-09T01:00:00Z") == 1);  // Saturday
+    CHECK(cost_at("2025-12-31T23:59:59Z") == 7);
+  }
+}
+
 TEST_CASE("fifty thousand keys are told apart") {
   auto context = std::make_shared<model::UsageContext>();
   for (int i = 0; i < 50'000; ++i)
