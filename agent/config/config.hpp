@@ -43,6 +43,8 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
   int probe_workers = 8;
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
+  std::size_t max_request_ids = 1'900'000;
+  std::chrono::nanoseconds keep_request_ids = std::chrono::hours(24 * 7);
 };
 
 // Sorted by id (tokens: in the order of the file). Relative paths are resolved against the

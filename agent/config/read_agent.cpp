@@ -35,6 +35,9 @@ void read_agent(const TableReader& reader, Spec& spec) {
   agent.keep_usage = reader.duration("keep_usage").value_or(agent.keep_usage);
   agent.keep_evidence = reader.duration("keep_evidence").value_or(agent.keep_evidence);
   agent.unaccounted_spend = reader.usd("unaccounted_spend").value_or(agent.unaccounted_spend);
+  agent.max_request_ids = static_cast<std::size_t>(
+      reader.integer("max_request_ids").value_or(static_cast<std::int64_t>(agent.max_request_ids)));
+  agent.keep_request_ids = reader.duration("keep_request_ids").value_or(agent.keep_request_ids);
   agent.probe_workers =
       static_cast<int>(reader.integer("probe_workers").value_or(agent.probe_workers));
 }

@@ -50,6 +50,8 @@ void SourceCounts::add(const SourceCounts& other) {
   accumulate(models_folded, other.models_folded);
   accumulate(future, other.future);
   accumulate(late, other.late);
+  accumulate(lost_bytes, other.lost_bytes);
+  accumulate(conflicts, other.conflicts);
 }
 
 std::int64_t bucket_of(WallTime time) {
