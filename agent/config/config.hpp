@@ -49,6 +49,8 @@ struct AgentSettings {
   // A day (UTC), of all keys together; nothing: no limit.
   std::optional<std::int64_t> probe_budget_tokens;
   std::optional<model::NanoUsd> probe_budget_usd;
+  std::size_t max_request_ids = 1'900'000;
+  std::chrono::nanoseconds keep_request_ids = std::chrono::hours(24 * 7);
 };
 
 // Sorted by id (tokens: in the order of the file). Relative paths are resolved against the

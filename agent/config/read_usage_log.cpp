@@ -67,6 +67,8 @@ void read_usage_log(const std::string& id, const TableReader& reader, const Load
                                      .value_or(static_cast<std::int64_t>(log.lag_threshold_bytes)));
   log.max_line_bytes =
       static_cast<std::uint32_t>(reader.integer("max_line_bytes").value_or(log.max_line_bytes));
+  log.dedup = reader.boolean("dedup").value_or(log.dedup);
+  log.read_gz = reader.boolean("read_gz").value_or(log.read_gz);
   spec.config.usage_logs.push_back(std::move(log));
 }
 

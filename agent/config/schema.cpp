@@ -108,6 +108,17 @@ constexpr std::array kAgent{
           .fallback = "1",
           .doc = "USD that a balance may fall within six hours beyond what the usage logs explain "
                  "before an alert is due."},
+    Field{.name = "max_request_ids",
+          .type = Type::integer,
+          .fallback = "1900000",
+          .range = {10'000, 100'000'000},
+          .doc = "So many request ids of usage logs are remembered, to count each once. About 9 "
+                 "bytes each in memory, 10 in the state file."},
+    Field{.name = "keep_request_ids",
+          .type = Type::duration,
+          .fallback = "\"7d\"",
+          .range = {kHour, kYear},
+          .doc = "How long they are remembered, if they are not too many."},
 };
 
 constexpr Range kNotNegative{0, std::numeric_limits<double>::infinity()};
@@ -290,6 +301,16 @@ constexpr std::array kUsageLog{
           .fallback = "1048576",
           .range = {1024, 67'108'864},
           .doc = "Longer lines are rejected."},
+    Field{.name = "dedup",
+          .type = Type::boolean,
+          .fallback = "true",
+          .doc = "Count a request id once; lines without one always count. Turn it off for a log "
+                 "whose ids are not unique."},
+    Field{.name = "read_gz",
+          .type = Type::boolean,
+          .fallback = "false",
+          .doc = "Read rotated files that were compressed (`.gz`) before they were read to their "
+                 "end."},
 };
 
 constexpr std::array kWeb{

@@ -183,8 +183,11 @@ std::optional<double> Accounting::trust(const KeyRecord& record, WallTime now) c
 
 void Accounting::add(model::Tally tally) {
   const auto view = sources_.find(tally.source);
-  if (view == sources_.end())
-    return;  // the log was removed by a reload
+  if (view == sources_.end()) {  // the log was removed by a reload
+    if (tally.batch != 0)
+      effects_.refuse(tally.source, tally.batch);
+    return;
+  }
   for (const std::string& sample : tally.samples)
     log_.warn("usage log {}: line not counted: {}", tally.source, sample);
   if (view->second.status.up != tally.status.up && !tally.status.up)
@@ -242,6 +245,9 @@ void Accounting::commit_rows(std::vector<model::Tally>& tallies, WallTime now) {
     batch.cursors.insert(batch.cursors.end(), tally.cursors.begin(), tally.cursors.end());
     for (const std::int64_t id : tally.dropped_cursors)
       batch.dropped_cursors.emplace_back(tally.source, id);
+    if (!tally.seen.ids.empty())
+      batch.seen.push_back(std::move(tally.seen));
+    batch.seen_from = std::max(batch.seen_from, tally.seen_from);
     batch.source_counts[tally.source].add(tally.counts);
     for (const model::StatusRow& row : tally.failures) {
       auto& failures = batch.usage_failures[row.key];

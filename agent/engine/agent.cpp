@@ -47,6 +47,15 @@ Result<std::string> installation_key(store::Store& store, const store::State& st
   return key;
 }
 
+Result<store::State> load_state(const config::AgentSettings& agent,
+                                std::unique_ptr<store::Store>& store) {
+  KH_ASSIGN(store, open_store(agent));
+  auto state = store->load();
+  if (!state)
+    return fail(with_context(state.error(), "loading " + agent.state));
+  return state;
+}
+
 class RunningAgent final : public Agent {
  public:
   explicit RunningAgent(const AgentOptions& options)
@@ -56,13 +65,21 @@ class RunningAgent final : public Agent {
 
   Status start(config::Config config) {
     make_exposition(config.agent.drop_metrics);
-    KH_ASSIGN(auto store, open_store(config.agent));
-    auto state = store->load();
+    std::unique_ptr<store::Store> store;
+    auto state = load_state(config.agent, store);
+    if (!state && state.error().code == ErrorCode::corrupt && options_.replace_corrupt_state) {
+      store.reset();
+      KH_ASSIGN(const std::string aside,
+                store::set_aside_sqlite_file(config.agent.state, options_.clock.now().wall));
+      options_.log.error("{}; it is kept as {}: all totals and beliefs begin anew",
+                         state.error().message, aside);
+      state = load_state(config.agent, store);
+    }
     if (!state)
-      return fail(with_context(state.error(), "loading " + config.agent.state));
+      return fail(state.error());
     KH_ASSIGN(installation_key_, installation_key(*store, *state));
     KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
-    start_workers(std::move(store), *setup, state->cursors);
+    start_workers(std::move(store), *setup, {std::move(state->cursors), std::move(state->seen)});
     engine_ = std::make_unique<Engine>(
         EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
                       options_.log, published_});
@@ -109,13 +126,13 @@ class RunningAgent final : public Agent {
     return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_};
   }
 
-  void start_workers(std::unique_ptr<store::Store> store, const Setup& setup,
-                     std::vector<model::FileCursor> cursors) {
+  void start_workers(std::unique_ptr<store::Store> store, const Setup& setup, Tailed tailed) {
     WorkerOptions workers{options_.files,
                           options_.clock,
                           options_.redactor,
                           options_.log,
                           setup.config.agent.probe_workers,
+                          {setup.config.agent.max_request_ids, setup.config.agent.keep_request_ids},
                           {},
                           {}};
     workers.post = [this](Event event, const std::stop_token& stop) {
@@ -125,7 +142,7 @@ class RunningAgent final : public Agent {
       if (server_)
         server_->wake();
     };
-    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(cursors));
+    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(tailed));
   }
 
   Status start_server(const Setup& setup) {
@@ -238,6 +255,9 @@ class RunningAgent final : public Agent {
       return "agent.state";
     if (before.drop_metrics != after.drop_metrics)
       return "agent.drop_metrics";
+    if (before.max_request_ids != after.max_request_ids ||
+        before.keep_request_ids != after.keep_request_ids)
+      return "agent.max_request_ids";
     return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
   }
 

@@ -30,6 +30,8 @@ struct AgentOptions {
   metrics::BuildInfo build;
   config::LoadOptions load;
   std::string config_path;
+  // A damaged state file is moved aside and a new one begun: only when a person said so.
+  bool replace_corrupt_state = false;
 };
 
 class Agent {

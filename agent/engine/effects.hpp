@@ -40,6 +40,8 @@ class Effects {
   virtual void with_store(std::function<void(store::Store&)> job) = 0;
   // A tally is committed: its source may be read on.
   virtual void acknowledge(const std::string& source, std::uint64_t batch) = 0;
+  // It never will be: its source is no longer configured.
+  virtual void refuse(const std::string& source, std::uint64_t batch) = 0;
   virtual void configure_usage(std::vector<model::UsageLog> logs,
                                std::shared_ptr<const model::UsageContext> context) = 0;
   // A new snapshot, or an answer that somebody waits for, is there.

@@ -7,9 +7,13 @@
 
 namespace keyherd::engine {
 
-TailThread::TailThread(const FileSystem& files, const Clock& clock,
-                       std::vector<model::FileCursor> cursors, Post post)
-    : files_(files), clock_(clock), cursors_(std::move(cursors)), post_(std::move(post)) {
+TailThread::TailThread(const FileSystem& files, const Clock& clock, Tailed tailed,
+                       usage::SeenIds::Limits request_ids, Post post)
+    : files_(files),
+      clock_(clock),
+      tailed_(std::move(tailed)),
+      request_ids_(request_ids),
+      post_(std::move(post)) {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -23,9 +27,17 @@ void TailThread::configure(std::vector<model::UsageLog> logs,
 }
 
 void TailThread::committed(const std::string& source, std::uint64_t batch) {
+  answer({source, batch, true});
+}
+
+void TailThread::refused(const std::string& source, std::uint64_t batch) {
+  answer({source, batch, false});
+}
+
+void TailThread::answer(Answer answer) {
   {
     MutexLock lock(mutex_);
-    acknowledged_.push_back({source, batch});
+    answers_.push_back(std::move(answer));
   }
   watcher_.wake();
 }
@@ -38,20 +50,27 @@ void TailThread::stop() {
 }
 
 void TailThread::run(const std::stop_token& stop) {
-  usage::Tailer tailer(files_, {}, std::move(cursors_));
+  usage::TailerOptions options;
+  options.request_ids = request_ids_;
+  usage::Tailer tailer(files_, {}, std::move(tailed_.cursors), options);
+  tailer.restore_seen(std::exchange(tailed_.seen, {}));
   std::size_t uncommitted = 0;
   while (!stop.stop_requested()) {
     std::optional<Configuration> configuration;
-    std::vector<Acknowledgement> acknowledged;
+    std::vector<Answer> answers;
     {
       MutexLock lock(mutex_);
-      acknowledged = std::exchange(acknowledged_, {});
-      if (wanted_ && uncommitted == acknowledged.size())
+      answers = std::exchange(answers_, {});
+      if (wanted_ && uncommitted == answers.size())
         configuration = std::exchange(wanted_, std::nullopt);
     }
-    for (const Acknowledgement& one : acknowledged)
-      tailer.committed(one.source, one.batch);
-    uncommitted -= std::min(uncommitted, acknowledged.size());
+    for (const Answer& one : answers) {
+      if (one.committed)
+        tailer.committed(one.source, one.batch);
+      else
+        tailer.rejected(one.source, one.batch);
+    }
+    uncommitted -= std::min(uncommitted, answers.size());
     if (configuration) {
       tailer.set_logs(std::move(configuration->logs));
       tailer.set_context(std::move(configuration->context));

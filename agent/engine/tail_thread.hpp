@@ -14,17 +14,24 @@
 #include "base/files.hpp"
 #include "base/mutex.hpp"
 #include "model/usage.hpp"
+#include "usage/seen_ids.hpp"
 #include "usage/watcher.hpp"
 
 namespace keyherd::engine {
+
+// What an earlier process tailed, as the store has it.
+struct Tailed {
+  std::vector<model::FileCursor> cursors;
+  std::vector<model::SeenBlock> seen;
+};
 
 class TailThread {
  public:
   // Gives a tally to the loop, waiting for room; false when stopped first.
   using Post = std::function<bool(model::Tally, const std::stop_token&)>;
 
-  TailThread(const FileSystem& files, const Clock& clock, std::vector<model::FileCursor> cursors,
-             Post post);
+  TailThread(const FileSystem& files, const Clock& clock, Tailed tailed,
+             usage::SeenIds::Limits request_ids, Post post);
   ~TailThread() { stop(); }
   TailThread(const TailThread&) = delete;
   TailThread& operator=(const TailThread&) = delete;
@@ -33,6 +40,8 @@ class TailThread {
   void configure(std::vector<model::UsageLog> logs,
                  std::shared_ptr<const model::UsageContext> context);
   void committed(const std::string& source, std::uint64_t batch);
+  // It will not be committed.
+  void refused(const std::string& source, std::uint64_t batch);
   void stop();
 
  private:
@@ -40,20 +49,23 @@ class TailThread {
     std::vector<model::UsageLog> logs;
     std::shared_ptr<const model::UsageContext> context;
   };
-  struct Acknowledgement {
+  struct Answer {
     std::string source;
     std::uint64_t batch;
+    bool committed;
   };
+  void answer(Answer answer);
   void run(const std::stop_token& stop);
 
   const FileSystem& files_;
   const Clock& clock_;
-  std::vector<model::FileCursor> cursors_;
+  Tailed tailed_;
+  const usage::SeenIds::Limits request_ids_;
   Post post_;
   usage::Watcher watcher_;
   Mutex mutex_;
   std::optional<Configuration> wanted_ KH_GUARDED_BY(mutex_);
-  std::vector<Acknowledgement> acknowledged_ KH_GUARDED_BY(mutex_);
+  std::vector<Answer> answers_ KH_GUARDED_BY(mutex_);
   std::jthread thread_;
 };
 

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "base/bounded_queue.hpp"
-#include "engine/tail_thread.hpp"
 #include "rotation/runner.hpp"
 
 namespace keyherd::engine {
@@ -22,14 +21,13 @@ constexpr std::chrono::seconds kIdle{3600};
 
 class Threads final : public WorkerThreads {
  public:
-  Threads(WorkerOptions options, std::unique_ptr<store::Store> store,
-          std::vector<model::FileCursor> cursors)
+  Threads(WorkerOptions options, std::unique_ptr<store::Store> store, Tailed tailed)
       : options_(std::move(options)),
         store_(std::move(store)),
         transport_(net::make_http_transport({})),
         probes_(static_cast<std::size_t>(options_.probe_workers)),
         jobs_(kStoreQueue),
-        tail_(options_.files, options_.clock, std::move(cursors),
+        tail_(options_.files, options_.clock, std::move(tailed), options_.request_ids,
               [this](model::Tally tally, const std::stop_token& stop) {
                 return options_.post(TallyArrived{std::move(tally)}, stop);
               }) {
@@ -69,6 +67,9 @@ class Threads final : public WorkerThreads {
 
   void acknowledge(const std::string& source, std::uint64_t batch) override {
     tail_.committed(source, batch);
+  }
+  void refuse(const std::string& source, std::uint64_t batch) override {
+    tail_.refused(source, batch);
   }
   void configure_usage(std::vector<model::UsageLog> logs,
                        std::shared_ptr<const model::UsageContext> context) override {
@@ -158,8 +159,8 @@ class Threads final : public WorkerThreads {
 
 std::unique_ptr<WorkerThreads> start_worker_threads(WorkerOptions options,
                                                     std::unique_ptr<store::Store> store,
-                                                    std::vector<model::FileCursor> cursors) {
-  return std::make_unique<Threads>(std::move(options), std::move(store), std::move(cursors));
+                                                    Tailed tailed) {
+  return std::make_unique<Threads>(std::move(options), std::move(store), std::move(tailed));
 }
 
 }  // namespace keyherd::engine

@@ -13,6 +13,7 @@
 #include "base/redactor.hpp"
 #include "engine/effects.hpp"
 #include "engine/engine.hpp"
+#include "engine/tail_thread.hpp"
 
 namespace keyherd::engine {
 
@@ -22,6 +23,7 @@ struct WorkerOptions {
   const Redactor& redactor;
   spdlog::logger& log;
   int probe_workers = 8;
+  usage::SeenIds::Limits request_ids;
   // Gives an event to the loop, waiting for room; false when stopped first.
   std::function<bool(Event, const std::stop_token&)> post;
   std::function<void()> notify_readers;
@@ -39,6 +41,6 @@ class WorkerThreads : public Effects {
 
 std::unique_ptr<WorkerThreads> start_worker_threads(WorkerOptions options,
                                                     std::unique_ptr<store::Store> store,
-                                                    std::vector<model::FileCursor> cursors);
+                                                    Tailed tailed);
 
 }  // namespace keyherd::engine

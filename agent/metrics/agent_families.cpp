@@ -203,6 +203,19 @@ constexpr std::array kUsageLogFamilies{
           [](Out& out, const Herd& herd) {
             each_source(out, herd, [](const SourceView& view) { return view.counts.late; });
           }),
+    whole("keyherd_usagelog_duplicate_conflicts_total",
+          [](Out& out, const Herd& herd) {
+            each_source(out, herd, [](const SourceView& view) { return view.counts.conflicts; });
+          }),
+    whole("keyherd_usagelog_lost_bytes_total",
+          [](Out& out, const Herd& herd) {
+            each_source(out, herd, [](const SourceView& view) { return view.counts.lost_bytes; });
+          }),
+    whole("keyherd_usagelog_stalled",
+          [](Out& out, const Herd& herd) {
+            const bool stalled = !herd.snapshot->agent.ready;
+            each_source(out, herd, [=](const SourceView&) { return std::int64_t{stalled}; });
+          }),
     whole("keyherd_usagelog_file_changes_total", write_file_changes),
     whole("keyherd_usagelog_read_errors_total",
           [](Out& out, const Herd& herd) {

@@ -54,6 +54,8 @@ void SourceCounts::add(const SourceCounts& other) {
   accumulate(models_folded, other.models_folded);
   accumulate(future, other.future);
   accumulate(late, other.late);
+  accumulate(lost_bytes, other.lost_bytes);
+  accumulate(conflicts, other.conflicts);
 }
 
 std::optional<NanoUsd> cost_per_thousand(const UsageCounts& counts) {

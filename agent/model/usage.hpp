@@ -118,8 +118,10 @@ struct SourceCounts {
   std::int64_t truncations = 0;  // and rewrites found by the anchor
   std::int64_t read_errors = 0;
   std::int64_t models_folded = 0;
-  std::int64_t future = 0;  // lines accounted at receipt because their time lay ahead
-  std::int64_t late = 0;    // lines older than the history that is kept: in the totals alone
+  std::int64_t future = 0;      // lines accounted at receipt because their time lay ahead
+  std::int64_t late = 0;        // lines older than the history that is kept: in the totals alone
+  std::int64_t lost_bytes = 0;  // unread, and gone
+  std::int64_t conflicts = 0;   // duplicates with other numbers than the line that was counted
   void add(const SourceCounts& other);
   friend bool operator==(const SourceCounts&, const SourceCounts&) = default;
 };
@@ -139,6 +141,16 @@ struct FileCursor {
   bool finished = false;  // rotated away and drained; kept to recognise copies of it
   WallTime updated_at;
   friend bool operator==(const FileCursor&, const FileCursor&) = default;
+};
+
+// Request ids that were counted, packed as usage/seen_ids.hpp does it: kept so that a repetition is
+// known after a restart. Those of an epoch are forgotten together.
+struct SeenBlock {
+  std::int64_t epoch = 0;
+  WallTime began;  // the epoch
+  WallTime last;   // when the last of them was counted
+  std::string ids;
+  friend bool operator==(const SeenBlock&, const SeenBlock&) = default;
 };
 
 // What one source looks like now (gauges; not committed).
@@ -163,7 +175,9 @@ struct Tally {
   std::vector<StatusRow> failures;
   std::vector<SuccessRow> successes;
   std::vector<SuspectRow> suspects;
-  SourceCounts counts;  // of this batch
+  SeenBlock seen;              // the ids of its lines
+  std::int64_t seen_from = 0;  // ids of older epochs are forgotten
+  SourceCounts counts;         // of this batch
   SourceStatus status;
   std::vector<std::string> samples;          // of rejected lines: reason and place, redacted; ≤ 5
   std::vector<std::string> suspect_samples;  // of suspect lines, likewise
@@ -179,6 +193,8 @@ struct UsageLog {
   std::optional<std::chrono::nanoseconds> idle_after;  // silence worth an alert
   std::uint64_t lag_threshold_bytes = 64ULL << 20U;
   std::uint32_t max_line_bytes = 1U << 20U;
+  bool dedup = true;     // a request id counts once
+  bool read_gz = false;  // generations that rotation compressed, too
 };
 
 // How to attribute and price lines: built by the engine from the configuration, immutable, shared

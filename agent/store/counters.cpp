@@ -36,6 +36,8 @@ void visit_counters(model::SourceCounts& counts, const CounterVisitor& visit) {
   visit("models_folded", counts.models_folded);
   visit("future", counts.future);
   visit("late", counts.late);
+  visit("lost_bytes", counts.lost_bytes);
+  visit("conflicts", counts.conflicts);
 }
 
 void visit_counters(model::ProbeTotals& totals, const CounterVisitor& visit) {

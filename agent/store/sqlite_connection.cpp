@@ -64,9 +64,8 @@ int system_error_of(sqlite3* handle) {
 
 std::string_view advice(ErrorCode code) {
   if (code == ErrorCode::corrupt)
-    return "; the file is left as it is: stop the agent, move it aside with its -wal, and put a "
-           "backup "
-           "in its place, or start without it (totals begin again at zero)";
+    return "; the file is left as it is: stop the agent and put a backup in its place, or start it "
+           "once with --replace-corrupt-state (totals begin again at zero)";
   if (code == ErrorCode::no_space)
     return "; free some space, the agent tries again by itself";
   return "";
@@ -94,6 +93,12 @@ void Statement::bind_text(int index, std::string_view value) {
   const char* data = value.data() == nullptr ? "" : value.data();
   const int code =
       sqlite3_bind_text64(handle_, index, data, value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  bind_code_ = bind_code_ == SQLITE_OK ? code : bind_code_;
+}
+
+void Statement::bind_blob(int index, std::string_view value) {
+  const char* data = value.data() == nullptr ? "" : value.data();
+  const int code = sqlite3_bind_blob64(handle_, index, data, value.size(), SQLITE_STATIC);
   bind_code_ = bind_code_ == SQLITE_OK ? code : bind_code_;
 }
 
@@ -154,6 +159,14 @@ std::string Statement::text(int column) const {
   if (data == nullptr)
     return {};
   return std::string(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+}
+
+std::string Statement::bytes(int column) const {
+  const void* data = sqlite3_column_blob(handle_, column);
+  const int size = sqlite3_column_bytes(handle_, column);
+  if (data == nullptr)
+    return {};
+  return std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, bool read_only) {

@@ -22,6 +22,11 @@ namespace keyherd::store {
 
 class Connection;
 
+// Bytes that are no text.
+struct Blob {
+  std::string_view bytes;
+};
+
 // A prepared statement, kept and reused. Text that was bound must live until run() or the last
 // next().
 class Statement {
@@ -52,6 +57,7 @@ class Statement {
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] bool boolean(int column) const { return integer(column) != 0; }
   [[nodiscard]] std::string text(int column) const;
+  [[nodiscard]] std::string bytes(int column) const;
   [[nodiscard]] WallTime time(int column) const { return from_unix_nanos(integer(column)); }
   [[nodiscard]] std::optional<WallTime> optional_time(int column) const {
     return is_null(column) ? std::nullopt : std::optional(time(column));
@@ -64,6 +70,8 @@ class Statement {
       bind_integer(index, to_unix_nanos(value));
     else if constexpr (std::is_integral_v<Value>)
       bind_integer(index, static_cast<std::int64_t>(value));
+    else if constexpr (std::is_same_v<Value, Blob>)
+      bind_blob(index, value.bytes);
     else
       bind_text(index, value);
   }
@@ -76,6 +84,7 @@ class Statement {
   }
   void bind_integer(int index, std::int64_t value);
   void bind_text(int index, std::string_view value);
+  void bind_blob(int index, std::string_view value);
   void bind_null(int index);
   int step();
 

@@ -19,6 +19,7 @@ class Reader {
   Status counters(State& state);
   Status last_used(State& state);
   Status cursors(State& state);
+  Status seen(State& state);
   Status quota_windows(State& state);
   Status balances(State& state);
   Status health(State& state);
@@ -131,6 +132,14 @@ Status Reader::cursors(State& state) {
     return std::tie(a.source, a.id) < std::tie(b.source, b.id);
   });
   return {};
+}
+
+Status Reader::seen(State& state) {
+  return each("SELECT epoch, began, last, ids FROM seen ORDER BY id",
+              [&](const Statement& row) -> Status {
+                state.seen.push_back({row.integer(0), row.time(1), row.time(2), row.bytes(3)});
+                return {};
+              });
 }
 
 Status Reader::quota_windows(State& state) {
@@ -301,6 +310,7 @@ Result<State> read_state(Connection& connection, const Names& names) {
   KH_TRY(reader.counters(state));
   KH_TRY(reader.last_used(state));
   KH_TRY(reader.cursors(state));
+  KH_TRY(reader.seen(state));
   KH_TRY(reader.quota_windows(state));
   KH_TRY(reader.balances(state));
   KH_TRY(reader.health(state));

@@ -267,8 +267,22 @@ CREATE TABLE balance_drop (
 CREATE INDEX balance_drop_by_time ON balance_drop (bucket);
 )sql";
 
+// Request ids that were counted. `ids` holds ten bytes each, and grows to a page before a new row
+// is begun.
+constexpr const char* kVersion4 = R"sql(
+CREATE TABLE seen (
+  id INTEGER PRIMARY KEY,
+  epoch INTEGER NOT NULL,
+  began INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  ids BLOB NOT NULL
+) STRICT;
+CREATE INDEX seen_by_epoch ON seen (epoch);
+)sql";
+
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.
-constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3};
+constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3,
+                                                              kVersion4};
 
 Status migrate(Connection& connection, std::int64_t from) {
   for (auto version = static_cast<std::size_t>(from); version < kMigrations.size(); ++version) {
@@ -304,7 +318,7 @@ Status prepare_schema(Connection& connection, bool read_only) {
                     connection.path()));
   if (version > kFormatVersion)
     return fail(
-        ErrorCode::corrupt,
+        ErrorCode::invalid,
         fmt::format("opening {}: it was written by a newer keyherd (format {}, this one knows "
                     "{}); it is left as it is: run the newer version, or restore the backup that "
                     "was made before the upgrade",

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -142,11 +144,10 @@ Status quick_check(Connection& connection) {
   KH_ASSIGN(const std::string verdict, connection.text("PRAGMA quick_check(1)"));
   if (verdict == "ok")
     return {};
-  return fail(
-      ErrorCode::corrupt,
-      "opening " + connection.path() + ": it is damaged (" + verdict +
-          "); the file is left as it is: move it aside with its -wal, and put a backup in its "
-          "place, or start without it (totals begin again at zero)");
+  return fail(ErrorCode::corrupt,
+              "opening " + connection.path() + ": it is damaged (" + verdict +
+                  "); the file is left as it is: put a backup in its place, or start once with "
+                  "--replace-corrupt-state (totals begin again at zero)");
 }
 
 Status configure(Connection& connection, bool read_only) {
@@ -199,6 +200,20 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options) {
       std::make_unique<SqliteStore>(std::move(lock), std::move(connection), options.read_only);
   KH_TRY(store->start());
   return store;
+}
+
+Result<std::string> set_aside_sqlite_file(const std::string& path, WallTime now) {
+  KH_ASSIGN(const std::string real, canonical_database_path(path));
+  KH_ASSIGN(const OwnerLock lock, OwnerLock::take(real));
+  std::string ending = ".corrupt-" + format_rfc3339(now);
+  std::replace(ending.begin(), ending.end(), ':', '-');
+  // The log first: without it the file is an older one, and damaged still.
+  for (const char* part : {"-wal", "-shm", ""}) {
+    const std::string from = real + part;
+    if (::rename(from.c_str(), (real + ending + part).c_str()) != 0 && errno != ENOENT)
+      return fail(errno_error(errno, "moving aside " + from));
+  }
+  return real + ending;
 }
 
 std::string_view sqlite_version() {

@@ -10,6 +10,8 @@ namespace keyherd::store {
 
 namespace {
 
+constexpr std::int64_t kSeenRow = 3'900;  // bytes: a page
+
 const CountsUpsert& usage_upsert() {
   static const CountsUpsert kUpsert("usage", {"series", "bucket"});
   return kUpsert;
@@ -32,6 +34,7 @@ class Writer {
   Status last_used(const std::map<std::string, WallTime>& times);
   Status cursors(const std::vector<model::FileCursor>& cursors);
   Status dropped_cursors(const std::vector<std::pair<std::string, std::int64_t>>& cursors);
+  Status seen(const std::vector<model::SeenBlock>& blocks, std::int64_t from);
   Status quota_windows(const std::vector<model::QuotaWindow>& windows);
   Status balances(const std::vector<model::BalanceRecord>& balances);
   Status balance_drops(const std::vector<model::BalanceDrop>& drops);
@@ -130,6 +133,30 @@ Status Writer::dropped_cursors(const std::vector<std::pair<std::string, std::int
   for (const auto& [source, id] : cursors) {
     if (const auto source_id = names_.find(source))
       KH_TRY(erase->bind(*source_id, id).run());
+  }
+  return {};
+}
+
+// A quiet log gives a few ids a commit: they go on in the last row until it holds a page.
+Status Writer::seen(const std::vector<model::SeenBlock>& blocks, std::int64_t from) {
+  KH_ASSIGN(Statement * erase, connection_.prepared("DELETE FROM seen WHERE epoch < ?"));
+  KH_TRY(erase->bind(from).run());
+  KH_ASSIGN(Statement * insert,
+            connection_.prepared("INSERT INTO seen (epoch, began, last, ids) VALUES (?, ?, ?, ?)"));
+  KH_ASSIGN(Statement * last,
+            connection_.prepared("SELECT epoch, length(ids) FROM seen ORDER BY id DESC LIMIT 1"));
+  KH_ASSIGN(Statement * extend,
+            connection_.prepared("UPDATE seen SET ids = CAST(ids || ? AS BLOB), last = ? "
+                                 "WHERE id = (SELECT max(id) FROM seen)"));
+  for (const auto& b : blocks) {
+    KH_ASSIGN(const bool any, last->bind().next());
+    const bool fits = any && last->integer(0) == b.epoch &&
+                      last->integer(1) + static_cast<std::int64_t>(b.ids.size()) <= kSeenRow;
+    last->reset();
+    if (fits)
+      KH_TRY(extend->bind(Blob{b.ids}, b.last).run());
+    else
+      KH_TRY(insert->bind(b.epoch, b.began, b.last, Blob{b.ids}).run());
   }
   return {};
 }
@@ -275,6 +302,8 @@ Status write_batch(Connection& connection, Names& names, const Batch& batch) {
   KH_TRY(writer.add_counters("source", batch.source_counts));
   KH_TRY(writer.dropped_cursors(batch.dropped_cursors));
   KH_TRY(writer.cursors(batch.cursors));
+  if (!batch.seen.empty())
+    KH_TRY(writer.seen(batch.seen, batch.seen_from));
   KH_TRY(writer.quota_windows(batch.quota_windows));
   KH_TRY(writer.balances(batch.balances));
   KH_TRY(writer.balance_drops(batch.balance_drops));

@@ -8,9 +8,10 @@ namespace keyherd::store {
 bool Batch::empty() const {
   return usage.empty() && minutes.empty() && usage_failures.empty() && suspects.empty() &&
          last_used.empty() && source_counts.empty() && cursors.empty() && dropped_cursors.empty() &&
-         quota_windows.empty() && balances.empty() && balance_drops.empty() && health.empty() &&
-         probe_totals.empty() && evidence.empty() && changes.empty() && pools.empty() &&
-         pool_totals.empty() && rotations.empty() && fires.empty() && settings.empty();
+         seen.empty() && quota_windows.empty() && balances.empty() && balance_drops.empty() &&
+         health.empty() && probe_totals.empty() && evidence.empty() && changes.empty() &&
+         pools.empty() && pool_totals.empty() && rotations.empty() && fires.empty() &&
+         settings.empty();
 }
 
 Result<std::vector<model::UsageRow>> Store::usage(const UsageQuery& query) {

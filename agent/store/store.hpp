@@ -54,6 +54,8 @@ struct Batch {
   std::map<std::string, model::SourceCounts> source_counts;  // source +=
   std::vector<model::FileCursor> cursors;                    // (source, id)
   std::vector<std::pair<std::string, std::int64_t>> dropped_cursors;
+  std::vector<model::SeenBlock> seen;                      // appended
+  std::int64_t seen_from = 0;                              // blocks of older epochs are deleted
   std::vector<model::QuotaWindow> quota_windows;           // (quota, owner)
   std::vector<model::BalanceRecord> balances;              // (key, currency)
   std::vector<model::BalanceDrop> balance_drops;           // (key, currency, bucket) +=
@@ -80,6 +82,7 @@ struct State {
   std::map<std::string, WallTime> last_used;
   std::map<std::string, model::SourceCounts> source_counts;
   std::vector<model::FileCursor> cursors;
+  std::vector<model::SeenBlock> seen;  // as appended, though some may be one by now
   std::vector<model::QuotaWindow> quota_windows;
   std::vector<model::BalanceRecord> balances;
   std::map<std::string, model::KeyHealth> health;

@@ -44,6 +44,18 @@ void add_line(model::UsageCounts& counts, const Record& record, bool failed, con
   }
 }
 
+// To tell a line that was written twice from two requests under one id.
+std::uint32_t hash_of_numbers(const Record& record) {
+  const auto bits = [](std::int64_t number) { return static_cast<std::uint64_t>(number); };
+  const std::uint64_t sum =  // all odd, so that every bit of each counts
+      bits(record.input) * 0xa0761d6478bd642fULL + bits(record.output) * 0xe7037ed1a0b428dbULL +
+      bits(record.cached_input) * 0x8ebc6af09c88c6e3ULL +
+      bits(record.cache_write) * 0x589965cc75374cc3ULL +
+      bits(record.reasoning) * 0x1d8e4e27c47d124fULL + bits(record.status) * 0xeb44accab455d165ULL +
+      bits(record.cost) * 0x9c6e6877736c46e3ULL;
+  return static_cast<std::uint32_t>(sum >> 32U);
+}
+
 Uint128 product(std::int64_t tokens, model::NanoUsd price) {
   return static_cast<Uint128>(tokens) *
          static_cast<std::uint64_t>(std::max<model::NanoUsd>(price, 0));
@@ -86,18 +98,19 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
   line.record = record;
   line.offset = offset;
   line.ahead = record.at > latest_believed_;
-  if (line.ahead) {
+  if (line.ahead)
     line.record.at = now_;
-    ++counts_.future;
-  }
-  counts_.late += line.record.at < oldest_kept_ ? 1 : 0;
   if (line.model == Names::kOtherModel && record.model != Names::kOther)
     ++counts_.models_folded;
-  ++counts_.records;
   last_at_ = std::max(last_at_, line.record.at);
   line.bucket = line.record.at / kBucketNanos;
   line.hash = SumTable<Priced>::hash(key, line.model, line.bucket);
   usage_.expect_slot(line.hash);
+  line.request = 0;
+  if (seen_ != nullptr && !record.request_id.empty()) {
+    line.request = SeenIds::hash_of(scope_, record.request_id);
+    seen_->expect(line.request);
+  }
   if (++pending_count_ == kAhead)
     sum_pending();
 }
@@ -105,13 +118,27 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
 void Accumulator::sum_pending() {
   for (std::size_t i = 0; i < pending_count_; ++i)
     usage_.expect_cell(pending_[i].hash);
-  for (std::size_t i = 0; i < pending_count_; ++i)
-    sum_up(pending_[i]);
+  for (std::size_t i = 0; i < pending_count_; ++i) {
+    if (pending_[i].request == 0 || is_new(pending_[i]))
+      sum_up(pending_[i]);
+  }
   pending_count_ = 0;
+}
+
+bool Accumulator::is_new(const Line& line) {
+  const SeenIds::Answer answer = seen_->add(line.request, hash_of_numbers(line.record));
+  if (answer == SeenIds::Answer::fresh)
+    return true;
+  counts_.conflicts += answer == SeenIds::Answer::conflicting ? 1 : 0;
+  reject(model::RejectReason::duplicate, Field::request_id, line.offset);
+  return false;
 }
 
 void Accumulator::sum_up(const Line& line) {
   const Record& record = line.record;
+  ++counts_.records;
+  counts_.future += line.ahead ? 1 : 0;
+  counts_.late += record.at < oldest_kept_ ? 1 : 0;
   auto [cell, is_new] = usage_.at(line.hash, line.key, line.model, line.bucket);
   if (is_new)
     cell.price = names_.price(line.key, line.model, line.bucket);

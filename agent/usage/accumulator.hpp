@@ -16,6 +16,7 @@
 #include "usage/format.hpp"
 #include "usage/growth.hpp"
 #include "usage/names.hpp"
+#include "usage/seen_ids.hpp"
 #include "usage/sum_table.hpp"
 
 namespace keyherd::usage {
@@ -25,6 +26,7 @@ struct Record {
   std::int64_t at = 0;  // nanoseconds since the epoch
   std::string_view key;
   std::string_view model;
+  std::string_view request_id;  // empty: not said
   std::int64_t input = 0;
   std::int64_t output = 0;
   std::int64_t cached_input = 0;
@@ -49,7 +51,15 @@ class Accumulator {
   // Lines that claim to be from more than five minutes after `now` are accounted at `now`.
   void set_now(WallTime now);
   // The file that the next lines come from, for samples. Outlives the lines.
-  void set_file(const std::string& path) { path_ = &path; }
+  void set_file(const std::string& path) {
+    sum_pending();
+    path_ = &path;
+  }
+  // From now on a line counts only if its request id is new within `scope`. Outlives the lines.
+  void set_seen(SeenIds& seen, std::uint64_t scope) {
+    seen_ = &seen;
+    scope_ = scope;
+  }
 
   void add(const Record& record, std::uint64_t offset);
   void reject(model::RejectReason reason, std::optional<Field> field, std::uint64_t offset);
@@ -76,12 +86,14 @@ class Accumulator {
     std::uint32_t key;
     std::uint32_t model;
     std::int64_t bucket;
-    std::uint64_t hash;  // of these three
+    std::uint64_t hash;     // of these three
+    std::uint64_t request;  // the id's hash; 0: it has none
     std::uint64_t offset;
     bool ahead;  // its time lay ahead of ours
     Record record;
   };
   static constexpr std::size_t kAhead = 32;
+  [[nodiscard]] bool is_new(const Line& line);
   void sum_up(const Line& line);
   void sum_pending();
   // Why the line is not to be trusted, if so.
@@ -98,6 +110,8 @@ class Accumulator {
   void take_evidence(model::Tally& tally) const;
 
   Names& names_;
+  SeenIds* seen_ = nullptr;
+  std::uint64_t scope_ = 0;
   const std::string* path_ = nullptr;
   std::int64_t now_ = 0;
   std::int64_t latest_believed_ = 0;

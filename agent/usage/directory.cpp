@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <tuple>
 
+#include "usage/gzip_file.hpp"
+
 namespace keyherd::usage {
 
 namespace {
 
-bool is_compressed(std::string_view name) {
+bool is_foreign(std::string_view name, bool with_gz) {
+  if (with_gz && is_gzip_name(name))
+    return false;
   constexpr std::string_view kEndings[] = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"};
   return std::any_of(std::begin(kEndings), std::end(kEndings),
                      [&](std::string_view ending) { return name.ends_with(ending); });
@@ -49,7 +53,7 @@ std::string fixed_directory(std::string_view path) {
   return directory_of(path.substr(0, wild));
 }
 
-Listing list_files(const FileSystem& files, const std::string& path) {
+Listing list_files(const FileSystem& files, const std::string& path, bool with_gz) {
   Listing listing;
   std::vector<std::string> names{path};
   if (is_pattern(path)) {
@@ -60,8 +64,13 @@ Listing list_files(const FileSystem& files, const std::string& path) {
       return listing;
     }
     names = std::move(*found);
+    std::erase_if(names, [&](const std::string& name) { return is_foreign(name, with_gz); });
     if (names.empty())
       listing.problem = "no file matches " + path;
+  }
+  if (is_foreign(path, with_gz)) {
+    listing.problem = path + " is compressed; a .gz is read with read_gz = true";
+    return listing;
   }
   for (const std::string& name : names) {
     const auto stat = files.stat(name);
@@ -80,7 +89,7 @@ Listing list_files(const FileSystem& files, const std::string& path) {
   return listing;
 }
 
-std::vector<Match> list_siblings(const FileSystem& files, const std::string& path) {
+std::vector<Match> list_siblings(const FileSystem& files, const std::string& path, bool with_gz) {
   const std::size_t slash = path.rfind('/');
   const std::size_t name_begin = slash == std::string::npos ? 0 : slash + 1;
   const std::size_t dot = path.rfind('.');
@@ -91,7 +100,7 @@ std::vector<Match> list_siblings(const FileSystem& files, const std::string& pat
   if (!names)
     return siblings;
   for (const std::string& name : *names) {
-    if (is_compressed(name))
+    if (is_foreign(name, with_gz))
       continue;
     if (const auto stat = files.stat(name); stat && stat->type == FileType::regular)
       add_match(siblings, name, *stat);

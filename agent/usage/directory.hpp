@@ -30,13 +30,14 @@ std::string escape_pattern(std::string_view path);
 // The directory in which new matches appear; of a pattern, as far as it is no pattern itself.
 std::string fixed_directory(std::string_view path);
 
-// What the configured path means now. What matches a pattern and is no regular file is passed over.
-Listing list_files(const FileSystem& files, const std::string& path);
+// What the configured path means now. What matches a pattern and is no regular file is passed over,
+// and so is what is compressed, but .gz where `with_gz`.
+Listing list_files(const FileSystem& files, const std::string& path, bool with_gz);
 
-// Regular, uncompressed files beside `path` whose names begin like it: "usage.jsonl" may have
-// become "usage.jsonl.1" or "usage-20260501.jsonl". Unsorted names that cannot be examined are left
-// out.
-std::vector<Match> list_siblings(const FileSystem& files, const std::string& path);
+// Regular files, uncompressed ones and where `with_gz` .gz, beside `path` whose names begin like
+// it: "usage.jsonl" may have become "usage.jsonl.1" or "usage-20260501.jsonl". Unsorted names that
+// cannot be examined are left out.
+std::vector<Match> list_siblings(const FileSystem& files, const std::string& path, bool with_gz);
 // Whether `name` is what rotation makes of `path`: path.N or path-DATE.
 [[nodiscard]] bool is_rotated_name(std::string_view name, std::string_view path);
 

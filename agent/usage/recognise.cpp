@@ -68,7 +68,8 @@ Result<Source::Likeness> Source::compare(const Shared& shared, std::string_view 
   // Read further than this copy goes, in the moment between copying and truncation; unless the file
   // was written after that.
   if (fresh.size < cursor.offset)
-    return fresh.modified <= cursor.updated_at ? Likeness::duplicate : Likeness::different;
+    return fresh.packed || fresh.modified <= cursor.updated_at ? Likeness::duplicate
+                                                               : Likeness::different;
   KH_ASSIGN(const bool same, has_anchor(*fresh.file, cursor));
   return same ? Likeness::continues : Likeness::different;
 }

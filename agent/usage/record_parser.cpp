@@ -108,7 +108,8 @@ bool assign(Field field, std::string_view token, bool is_string, Draft& draft) {
         record.model = token;
       return is_string;
     case Field::request_id:
-      return true;
+      record.request_id = token;
+      return is_string || (token.front() >= '0' && token.front() <= '9');
     case Field::cost_usd:
       return parse_cost(token, record.cost);
     case Field::input_tokens:

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
+#include "usage/gzip_file.hpp"
+#include "usage/hash.hpp"
+
 namespace keyherd::usage {
 
 namespace {
@@ -34,6 +37,18 @@ void Generation::observe(const FileStat& stat, Instant now) {
   modified = stat.modified;
 }
 
+void Generation::observe_listed(const FileStat& stat, Instant now) {
+  if (!packed)
+    return observe(stat, now);
+  if (stat.size == packed_size && stat.modified == modified)
+    return;
+  packed_size = stat.size;
+  modified = stat.modified;
+  grew_at = now.steady;
+  file.reset();  // to be examined anew
+  settled.reset();
+}
+
 Source::Source(model::UsageLog log, const std::vector<model::FileCursor>& restored, Names& names)
     : log_(std::move(log)), sums_(names) {
   if (auto format = Format::of(log_))
@@ -49,6 +64,7 @@ Source::Source(model::UsageLog log, const std::vector<model::FileCursor>& restor
     Generation& generation = generations_.emplace_back();
     generation.cursor = cursor;
     generation.stored = cursor;
+    generation.packed = log_.read_gz && is_gzip_name(cursor.path);
     generation.live_path = is_pattern(log_.path) ? cursor.path : log_.path;
     next_id_ = std::max(next_id_, cursor.id + 1);
   }
@@ -94,11 +110,15 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   begin_at_end(shared, now);
   first_look_ = false;
   before_ = generations_;
+  if (log_.dedup) {
+    shared.seen.advance(now.wall);
+    sums_.set_seen(shared.seen, hash64(log_.id));
+  }
   shared.reader.set_lines(*format_, log_.max_line_bytes);
   read(shared, now);
   retire(shared, now);
   forget_old(shared, now);
-  auto tally = make_tally(now);
+  auto tally = make_tally(shared, now);
   if (!tally || tally->batch == 0)
     before_.reset();
   return tally;
@@ -108,12 +128,15 @@ void Source::committed(std::uint64_t batch) {
   if (!before_ || batch != batch_)
     return;
   before_.reset();
+  seen_ = {};
   first_start_ = false;
 }
 
-void Source::rejected(std::uint64_t batch) {
+void Source::rejected(std::uint64_t batch, SeenIds& seen) {
   if (!before_ || batch != batch_)
     return;
+  seen.forget(seen_);
+  seen_ = {};
   generations_ = std::move(*before_);
   before_.reset();
 }
@@ -121,7 +144,11 @@ void Source::rejected(std::uint64_t batch) {
 std::vector<Generation*> Source::unread_generations(Instant now) {
   std::vector<Generation*> unread;
   for (Generation& each : generations_) {
-    if (each.has_place() && !each.is_settled() && !each.from_end && now.steady >= each.retry_at)
+    // One that was compressed and read to its end is not decompressed again at each start.
+    const bool is_over =
+        each.packed && each.cursor.finished && each.modified <= each.cursor.updated_at;
+    if (each.has_place() && !each.is_settled() && !each.from_end && !is_over &&
+        now.steady >= each.retry_at)
       unread.push_back(&each);
   }
   std::sort(unread.begin(), unread.end(), [](const Generation* a, const Generation* b) {
@@ -196,8 +223,23 @@ Status Source::read_some(const Shared& shared, Generation& generation, std::uint
     if (!generation.has_identity())
       generation.cursor.id = next_id_++;
   }
-  if (done < limit)
+  if (done < limit) {
     generation.settled = {stat.size, stat.modified};
+    if (generation.packed && !generation.copy)
+      return finish(shared, generation);
+  }
+  return {};
+}
+
+// Nobody writes it any more: what is left without a newline is a line.
+Status Source::finish(const Shared& shared, Generation& generation) {
+  if (generation.has_identity() || generation.unread() > 0) {
+    if (!generation.has_identity())
+      generation.cursor.id = next_id_++;
+    sums_.set_file(generation.cursor.path);
+    KH_TRY(shared.reader.finish(*generation.file, generation.cursor, sums_));
+    generation.cursor.finished = generation.packed;
+  }
   return {};
 }
 
@@ -220,7 +262,7 @@ void Source::look_at_sizes(Instant now) {
   }
 }
 
-std::optional<model::Tally> Source::make_tally(Instant now) {
+std::optional<model::Tally> Source::make_tally(const Shared& shared, Instant now) {
   model::Tally tally;
   take_cursors(tally, now);
   tally.dropped_cursors = std::move(dropped_);
@@ -228,6 +270,9 @@ std::optional<model::Tally> Source::make_tally(Instant now) {
   if (tally.cursors.empty() && tally.dropped_cursors.empty() && sums_.empty())
     return status_tally();
   sums_.take(tally);
+  seen_ = shared.seen.take_new();
+  tally.seen = seen_;
+  tally.seen_from = shared.seen.oldest_epoch();
   tally.source = log_.id;
   tally.batch = ++batch_;
   tally.status = status();

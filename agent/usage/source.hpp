@@ -32,6 +32,7 @@ struct Generation {
   model::FileCursor stored;  // as it was handed to the engine last
   std::shared_ptr<const ReadableFile> file;  // open, or nothing
   std::string live_path;                     // the name under which it was written
+  bool packed = false;                       // the file is a .gz, seen as what was compressed
   bool listed = false;                       // a name that the configured path means leads to it
   bool located = false;               // not listed, but found beside live_path under cursor.path
   bool copy = false;                  // holds what another generation's file holds: not read
@@ -39,8 +40,9 @@ struct Generation {
   std::optional<SteadyTime> left_at;  // when it was no longer listed
   int polls_since_left = 0;
   // As last seen, and as it was when nothing more could be read from it.
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;  // of what was compressed, once it is open
   WallTime modified;
+  std::uint64_t packed_size = 0;
   SteadyTime grew_at;
   std::optional<std::pair<std::uint64_t, WallTime>> settled;
   // After a failure: what it was, and not again before retry_at.
@@ -57,7 +59,10 @@ struct Generation {
   [[nodiscard]] std::uint64_t unread() const {
     return size > cursor.offset ? size - cursor.offset : 0;
   }
+  // Of the open file.
   void observe(const FileStat& stat, Instant now);
+  // Of the file under its name.
+  void observe_listed(const FileStat& stat, Instant now);
 };
 
 class Source {
@@ -66,6 +71,7 @@ class Source {
     const FileSystem& files;
     const TailerOptions& options;
     ChunkReader& reader;
+    SeenIds& seen;
   };
   // Whether another source reads that file already.
   using IsTaken = std::function<bool(const FileId&)>;
@@ -83,7 +89,9 @@ class Source {
 
   std::optional<model::Tally> poll(const Shared& shared, const IsTaken& is_taken, Instant now);
   void committed(std::uint64_t batch);
-  void rejected(std::uint64_t batch);
+  void rejected(std::uint64_t batch, SeenIds& seen);
+  // A batch that waits will never be answered.
+  void abandon(SeenIds& seen) { rejected(batch_, seen); }
 
  private:
   using Generations = std::deque<Generation>;  // references stay valid while it grows at its end
@@ -95,10 +103,14 @@ class Source {
   Generation& add_generation(const Match& match, Instant now);
   void leave(const Shared& shared, const IsTaken& is_taken, Generation& generation, Instant now);
   bool locate(const Shared& shared, Generation& generation, const Match& sibling);
+  [[nodiscard]] std::uint64_t lost_of(const Shared& shared, const Generation& generation) const;
+  void move_to(Generation& generation, const Match& match, Instant now) const;
   void adopt_between(const IsTaken& is_taken, const Generation& left,
                      const std::vector<Match>& siblings, Instant now);
   void adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Instant now);
   bool ensure_open(const Shared& shared, Generation& generation, Instant now);
+  std::shared_ptr<const ReadableFile> unpack(const Shared& shared, Generation& generation,
+                                             std::unique_ptr<ReadableFile> packed, Instant now);
   bool close_idle();
   void begin_at_end(const Shared& shared, Instant now);
   void retire(const Shared& shared, Instant now);
@@ -121,9 +133,10 @@ class Source {
                                 Instant now);
   Status read_some(const Shared& shared, Generation& generation, std::uint64_t limit, Instant now,
                    std::uint64_t& done);
+  Status finish(const Shared& shared, Generation& generation);
   void note_failure(Generation& generation, const Error& error, Instant now);
   void look_at_sizes(Instant now);
-  std::optional<model::Tally> make_tally(Instant now);
+  std::optional<model::Tally> make_tally(const Shared& shared, Instant now);
   void take_cursors(model::Tally& tally, Instant now);
   [[nodiscard]] model::SourceStatus status() const;
   std::optional<model::Tally> status_tally();
@@ -134,6 +147,7 @@ class Source {
   Accumulator sums_;
   Generations generations_;
   std::optional<Generations> before_;  // while a batch waits: where a refusal returns to
+  model::SeenBlock seen_;              // what it remembered
   std::vector<std::int64_t> dropped_;
   std::uint64_t batch_ = 0;
   std::int64_t next_id_ = 1;

@@ -2,6 +2,8 @@
 #include <set>
 
 #include "usage/fingerprint.hpp"
+#include "usage/gzip_file.hpp"
+#include "usage/hash.hpp"
 #include "usage/source.hpp"
 
 namespace keyherd::usage {
@@ -28,10 +30,30 @@ Status place_at_end(const ReadableFile& file, std::uint32_t max_line, model::Fil
   return grow_head(file, cursor);
 }
 
+// The .gz as what was compressed, if that holds what was read of the cursor's file. Nothing also
+// when it cannot be read to its end.
+std::unique_ptr<const ReadableFile> open_compressed(const FileSystem& files,
+                                                    const std::string& path,
+                                                    const model::FileCursor& cursor) {
+  auto packed = files.open(path);
+  if (!packed)
+    return nullptr;
+  const std::string head = gzip_head(**packed, cursor.head_length);
+  if (head.size() < cursor.head_length || hash64(head) != cursor.head_hash)
+    return nullptr;
+  auto unpacked = GzipFile::open(std::move(*packed), path);
+  if (!unpacked || !(*unpacked)->is_complete())
+    return nullptr;
+  const auto anchor = has_anchor(**unpacked, cursor);
+  if (!anchor || !*anchor)
+    return nullptr;
+  return std::move(*unpacked);
+}
+
 }  // namespace
 
 void Source::discover(const Shared& shared, const IsTaken& is_taken, Instant now) {
-  const Listing listing = list_files(shared.files, log_.path);
+  const Listing listing = list_files(shared.files, log_.path, log_.read_gz);
   problem_ = listing.problem;
   std::set<const Generation*> seen;
   for (const Match& match : listing.files) {
@@ -81,7 +103,8 @@ void Source::attach(Generation& generation, const Match& match, Instant now) {
     generation.cursor.path = paths.front();
     ++sums_.counts().renames;
   }
-  generation.observe(match.stat, now);
+  generation.packed = log_.read_gz && is_gzip_name(generation.cursor.path);
+  generation.observe_listed(match.stat, now);
 }
 
 Generation& Source::add_generation(const Match& match, Instant now) {
@@ -92,7 +115,8 @@ Generation& Source::add_generation(const Match& match, Instant now) {
   added.live_path = added.cursor.path;
   added.listed = true;
   added.from_end = first_look_ && first_start_ && log_.start_at_end && match.stat.size > 0;
-  added.observe(match.stat, now);
+  added.packed = log_.read_gz && is_gzip_name(added.cursor.path);
+  added.observe_listed(match.stat, now);
   added.grew_at = now.steady;
   return added;
 }
@@ -108,19 +132,45 @@ void Source::leave(const Shared& shared, const IsTaken& is_taken, Generation& ge
   generation.grew_at = now.steady;
   if (!generation.has_identity() && !generation.file)
     return;
-  const std::vector<Match> siblings = list_siblings(shared.files, generation.live_path);
+  const std::vector<Match> siblings =
+      list_siblings(shared.files, generation.live_path, log_.read_gz);
   for (const Match& sibling : siblings) {
     if (locate(shared, generation, sibling)) {
-      generation.located = true;
-      generation.cursor.path = sibling.paths.front();
-      generation.cursor.file = sibling.stat.id;
-      generation.observe(sibling.stat, now);
+      move_to(generation, sibling, now);
       break;
     }
   }
   adopt_between(is_taken, generation, siblings, now);
-  if (!generation.has_place())
+  if (!generation.has_place()) {
+    if (!generation.cursor.finished)
+      sums_.counts().lost_bytes += static_cast<std::int64_t>(lost_of(shared, generation));
     generation.cursor.finished = true;
+  }
+}
+
+void Source::move_to(Generation& generation, const Match& match, Instant now) const {
+  generation.located = true;
+  generation.cursor.path = match.paths.front();
+  generation.cursor.file = match.stat.id;
+  generation.packed = log_.read_gz && is_gzip_name(generation.cursor.path);
+  generation.observe_listed(match.stat, now);
+}
+
+// What is known to have been in it, unread, of a generation that is gone: by its size when it was
+// seen last, or because it was compressed and is not to be read so.
+std::uint64_t Source::lost_of(const Shared& shared, const Generation& generation) const {
+  if (log_.read_gz || !generation.has_identity())
+    return generation.unread();
+  for (const Match& sibling : list_siblings(shared.files, generation.live_path, true)) {
+    const std::string& path = sibling.paths.front();
+    if (!is_gzip_name(path))
+      continue;
+    const auto unpacked = open_compressed(shared.files, path, generation.cursor);
+    const auto stat = unpacked ? unpacked->stat() : Result<FileStat>(FileStat{});
+    if (stat && stat->size > generation.cursor.offset)
+      return stat->size - generation.cursor.offset;
+  }
+  return generation.unread();
 }
 
 // Whether the sibling is the generation's file, or, when it has none, holds its content.
@@ -128,9 +178,14 @@ bool Source::locate(const Shared& shared, Generation& generation, const Match& s
   const model::FileCursor& cursor = generation.cursor;
   if (sibling.stat.id == cursor.file)
     return true;
-  if (generation.file || sibling.stat.size < cursor.offset || find(sibling.stat.id) != nullptr)
+  const std::string& path = sibling.paths.front();
+  if (generation.file || find(sibling.stat.id) != nullptr)
     return false;
-  const auto file = shared.files.open(sibling.paths.front());
+  if (is_gzip_name(path))
+    return open_compressed(shared.files, path, cursor) != nullptr;
+  if (sibling.stat.size < cursor.offset)
+    return false;
+  const auto file = shared.files.open(path);
   if (!file)
     return false;
   const auto head = has_head(**file, cursor);
@@ -167,7 +222,7 @@ void Source::adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Ins
   }
   if (last == nullptr)
     return;
-  const auto siblings = list_siblings(shared.files, last->live_path);
+  const auto siblings = list_siblings(shared.files, last->live_path, log_.read_gz);
   Generation base = *last;
   for (const Match& sibling : siblings) {
     if (sibling.stat.id == base.cursor.file)
@@ -197,13 +252,39 @@ bool Source::ensure_open(const Shared& shared, Generation& generation, Instant n
                  now);
     return false;
   }
-  generation.file = std::move(*opened);
+  if (generation.packed)
+    generation.file = unpack(shared, generation, std::move(*opened), now);
+  else
+    generation.file = std::move(*opened);
+  if (!generation.file)
+    return false;
   const auto open_files =
       std::count_if(generations_.begin(), generations_.end(),
                     [](const Generation& each) { return each.file != nullptr; });
   if (static_cast<std::size_t>(open_files) > shared.options.max_open_files)
     close_idle();
   return true;
+}
+
+// Nothing while it is being compressed; what is whole of one that is damaged.
+std::shared_ptr<const ReadableFile> Source::unpack(const Shared& shared, Generation& generation,
+                                                   std::unique_ptr<ReadableFile> packed,
+                                                   Instant now) {
+  auto unpacked = GzipFile::open(std::move(packed), generation.cursor.path);
+  if (!unpacked) {
+    note_failure(generation, unpacked.error(), now);
+    return nullptr;
+  }
+  if (!(*unpacked)->is_complete()) {
+    if (now.wall - generation.modified < shared.options.grace) {
+      generation.retry_at = now.steady + std::chrono::seconds(1);
+      return nullptr;
+    }
+    ++sums_.counts().read_errors;
+  }
+  if (const auto stat = (*unpacked)->stat())
+    generation.observe(*stat, now);
+  return std::move(*unpacked);
 }
 
 // The file that was silent for longest and can be opened again.
@@ -246,20 +327,19 @@ void Source::retire(const Shared& shared, Instant now) {
     const bool closes = each.left_at && may_close(shared, each);
     if (!closes && !each.listed)
       continue;
-    if (each.has_identity() || each.unread() > 0) {
-      if (!each.has_identity())
-        each.cursor.id = next_id_++;
-      sums_.set_file(each.cursor.path);
-      if (auto ended = shared.reader.finish(*each.file, each.cursor, sums_); !ended) {
-        note_failure(each, ended.error(), now);
-        continue;
-      }
+    if (auto ended = finish(shared, each); !ended) {
+      note_failure(each, ended.error(), now);
+      continue;
     }
     if (!closes)
       continue;
     each.cursor.finished = true;
     each.file.reset();
     each.located = false;
+    for (Generation& copy : generations_) {  // it may go on in one of them
+      if (copy.copy)
+        copy.settled.reset();
+    }
   }
 }
 

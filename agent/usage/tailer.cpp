@@ -14,7 +14,7 @@ namespace {
 // What makes a source another one: where and how it is read. Alert thresholds do not.
 bool reads_alike(const model::UsageLog& a, const model::UsageLog& b) {
   return a.path == b.path && a.format == b.format && a.fields == b.fields &&
-         a.max_line_bytes == b.max_line_bytes;
+         a.max_line_bytes == b.max_line_bytes && a.dedup == b.dedup;
 }
 
 }  // namespace
@@ -24,6 +24,7 @@ struct Tailer::State {
   const TailerOptions options;
   std::vector<model::FileCursor> restored;
   Names names{UnknownKeys::reject};
+  SeenIds seen;
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
 
@@ -49,8 +50,13 @@ struct Tailer::State {
 
 Tailer::Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
                std::vector<model::FileCursor> restored, TailerOptions options)
-    : state_(
-          new State{files, options, std::move(restored), Names{UnknownKeys::reject}, nullptr, {}}) {
+    : state_(new State{files,
+                       options,
+                       std::move(restored),
+                       Names{UnknownKeys::reject},
+                       SeenIds(options.request_ids),
+                       nullptr,
+                       {}}) {
   set_logs(std::move(logs));
 }
 
@@ -58,6 +64,10 @@ Tailer::~Tailer() = default;
 
 void Tailer::set_context(std::shared_ptr<const model::UsageContext> context) {
   state_->names.set_context(std::move(context));
+}
+
+void Tailer::restore_seen(const std::vector<model::SeenBlock>& blocks) {
+  state_->seen.restore(blocks);
 }
 
 void Tailer::set_logs(std::vector<model::UsageLog> logs) {
@@ -79,13 +89,17 @@ void Tailer::set_logs(std::vector<model::UsageLog> logs) {
       state_->sources.push_back(
           std::make_unique<Source>(std::move(log), state_->restored, state_->names));
   }
+  for (const auto& source : old) {
+    if (source)
+      source->abandon(state_->seen);
+  }
   // The parser remembers the layout of formats that may be gone.
   state_->reader = std::make_unique<ChunkReader>(state_->options.chunk_bytes);
 }
 
 std::vector<model::Tally> Tailer::poll(Instant now) {
   std::vector<model::Tally> tallies;
-  const Source::Shared shared{state_->files, state_->options, *state_->reader};
+  const Source::Shared shared{state_->files, state_->options, *state_->reader, state_->seen};
   for (const auto& source : state_->sources) {
     const auto is_taken = [&](const FileId& file) { return state_->is_taken(*source, file); };
     if (auto tally = source->poll(shared, is_taken, now))
@@ -101,7 +115,7 @@ void Tailer::committed(const std::string& source, std::uint64_t batch) {
 
 void Tailer::rejected(const std::string& source, std::uint64_t batch) {
   if (Source* found = state_->find(source))
-    found->rejected(batch);
+    found->rejected(batch, state_->seen);
 }
 
 bool Tailer::has_more() const {

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "model/usage.hpp"
+#include "usage/seen_ids.hpp"
 
 namespace keyherd::usage {
 
@@ -25,6 +26,7 @@ struct TailerOptions {
   std::size_t max_open_files = 128;  // of one source; idle files beyond it are closed and reopened
   // How long the cursor of a file that is gone is kept, to recognise a late copy of it.
   std::chrono::nanoseconds keep_cursors = std::chrono::hours(24 * 7);
+  SeenIds::Limits request_ids;  // of all sources together
 };
 
 class Tailer {
@@ -36,6 +38,8 @@ class Tailer {
   Tailer(const Tailer&) = delete;
   Tailer& operator=(const Tailer&) = delete;
 
+  // The request ids that were counted before; once, before the first poll.
+  void restore_seen(const std::vector<model::SeenBlock>& blocks);
   // How to attribute and price from the next line on. Until the first call every key is unknown.
   void set_context(std::shared_ptr<const model::UsageContext> context);
   // After a reload: sources that stayed as they were go on undisturbed, others start from their

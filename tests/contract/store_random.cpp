@@ -59,6 +59,8 @@ void add_usage(std::mt19937& random, store::Batch& batch) {
   source.records = below(random, 2);
   source.rejected[static_cast<std::size_t>(below(random, 7))] = below(random, 3);
   source.future = below(random, 2);
+  source.conflicts = below(random, 2);
+  source.lost_bytes = below(random, 2);
   source.late = below(random, 2);
   source.suspect[static_cast<std::size_t>(below(random, 4))] = below(random, 3);
   batch.suspects[some_name(random, "key ")][static_cast<std::size_t>(below(random, 4))] +=
@@ -74,6 +76,18 @@ void add_balances(std::mt19937& random, store::Batch& batch) {
     batch.balance_drops.push_back(
         model::BalanceDrop{some_name(random, "key "), currency, 1'975'000 + below(random, 4),
                            below(random, 1000), below(random, 10), some_time(random)});
+}
+
+void add_seen(std::mt19937& random, store::Batch& batch, int number) {
+  const std::int64_t epoch = number / 5;
+  std::string ids;
+  for (int i = below(random, 3) == 0 ? 0 : below(random, 400); i > 0; --i) {
+    for (int byte = 0; byte < 10; ++byte)
+      ids += static_cast<char>(below(random, 256));
+  }
+  if (!ids.empty())
+    batch.seen.push_back({epoch, WallTime(std::chrono::seconds(epoch)), some_time(random), ids});
+  batch.seen_from = epoch - 2;
 }
 
 void add_cursors(std::mt19937& random, store::Batch& batch) {
@@ -183,6 +197,7 @@ WallTime some_time(std::mt19937& random) {
 store::Batch random_batch(std::mt19937& random, int number) {
   store::Batch batch;
   add_usage(random, batch);
+  add_seen(random, batch, number);
   add_cursors(random, batch);
   add_balances(random, batch);
   add_beliefs(random, batch);

@@ -16,9 +16,9 @@ static std::string text_of(const std::optional<WallTime>& time) {
 }
 
 static std::string text_of(const model::SourceCounts& c) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {}", c.read_bytes, c.records, c.rejected,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}", c.read_bytes, c.records, c.rejected,
                      c.suspect, c.renames, c.truncations, c.read_errors, c.models_folded, c.future,
-                     c.late);
+                     c.late, c.lost_bytes, c.conflicts);
 }
 
 static std::string text_of(const model::ProbeTotals& t) {
@@ -132,6 +132,27 @@ std::string text_of(const store::ScheduleFire& f) {
                      f.outcome);
 }
 
+static std::string hex_of(const std::string& bytes) {
+  std::string text;
+  for (const char byte : bytes)
+    text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+// A store may cut them into blocks as it likes.
+static std::string seen_text(const std::vector<model::SeenBlock>& blocks) {
+  std::map<std::int64_t, std::pair<std::string, std::string>> epochs;
+  for (const auto& block : blocks) {
+    auto& [times, ids] = epochs[block.epoch];
+    times = text_of(blocks.front().began) + ".." + text_of(block.last);
+    ids += block.ids;
+  }
+  std::string text;
+  for (const auto& [epoch, content] : epochs)
+    text += fmt::format("seen {} {} {}\n", epoch, content.first, hex_of(content.second));
+  return text;
+}
+
 std::string text_of(const store::State& state) {
   std::string text;
   for (const auto& [key, models] : state.usage_totals)
@@ -142,6 +163,7 @@ std::string text_of(const store::State& state) {
     text += fmt::format("last used {}: {}\n", key, text_of(at));
   text += map_text("source", state.source_counts);
   text += text_of(state.cursors);
+  text += seen_text(state.seen);
   text += text_of(state.quota_windows);
   text += text_of(state.balances);
   text += map_text("health", state.health);

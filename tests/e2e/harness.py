@@ -139,7 +139,14 @@ class Agent:
         self.program = None
 
     def start(self, wait=True):
-        self.program = Program(self.name, [KEYHERD, "run", "--config", self.config_path],
+        return self.start_with(wait=wait)
+
+    def start_as(self, user):
+        """As another user; by root."""
+        return self.start_with(prefix=["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"])
+
+    def start_with(self, *arguments, wait=True, prefix=()):
+        self.program = Program(self.name, [*prefix, KEYHERD, "run", "--config", self.config_path, *arguments],
                                self.directory, self.environment)
         self.test.programs.append(self.program)
         if wait:

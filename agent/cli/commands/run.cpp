@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -36,7 +37,7 @@ class Signals {
   sigset_t set_{};
 };
 
-int run(Context& context) {
+int run(Context& context, bool replace_corrupt_state) {
   const Signals signals;
   auto config = load_or_report(context);
   if (!config)
@@ -54,7 +55,8 @@ int run(Context& context) {
                                **log,
                                {kVersion, kCommit, kCompiler},
                                load_options(),
-                               config->file};
+                               config->file,
+                               replace_corrupt_state};
   auto agent = engine::start_agent(options, std::move(*config));
   if (!agent)
     return report(context, agent.error(), kWrongUsage);
@@ -68,8 +70,11 @@ int run(Context& context) {
 
 }  // namespace
 
-Action define_run(CLI::App&) {
-  return run;
+Action define_run(CLI::App& app) {
+  auto replace = std::make_shared<bool>(false);
+  app.add_flag("--replace-corrupt-state", *replace,
+               "move a damaged state file aside and begin with a new one");
+  return [replace](Context& context) { return run(context, *replace); };
 }
 
 }  // namespace keyherd::cli

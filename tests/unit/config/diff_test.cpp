@@ -71,6 +71,8 @@ const std::vector<Case> kCases{
     {"agent", "keep_usage = \"10d\"", "agent.keep_usage"},
     {"agent", "keep_evidence = \"10d\"", "agent.keep_evidence"},
     {"agent", "unaccounted_spend = 2.5", "agent.unaccounted_spend"},
+    {"agent", "max_request_ids = 20000", "agent.max_request_ids"},
+    {"agent", "keep_request_ids = \"2d\"", "agent.keep_request_ids"},
     {"provider", "type = \"groq\"", "providers.p.type"},
     {"provider", "base_url = \"https://x.example\"", "providers.p.base_url"},
     {"provider", "ca_file = \"/ca.pem\"", "providers.p.ca_file"},
@@ -141,6 +143,8 @@ const std::vector<Case> kCases{
     {"usage_log", "idle_after = \"1h\"", "usage_logs.u.idle_after"},
     {"usage_log", "lag_threshold_bytes = 5", "usage_logs.u.lag_threshold_bytes"},
     {"usage_log", "max_line_bytes = 5000", "usage_logs.u.max_line_bytes"},
+    {"usage_log", "dedup = false", "usage_logs.u.dedup"},
+    {"usage_log", "read_gz = true", "usage_logs.u.read_gz"},
 };
 
 std::string name_of(const std::string& line) {

@@ -137,6 +137,7 @@ class World : public engine::Effects {
     const auto state = store->load();
     events_.clear();
     tailer = std::make_unique<usage::Tailer>(files, std::vector<model::UsageLog>{}, state->cursors);
+    tailer->restore_seen(state->seen);
     engine_ = std::make_unique<engine::Engine>(engine::EngineOptions{
         *this, [this](engine::Event event) { events_.push_back(std::move(event)); }, random, *log,
         published});
@@ -225,6 +226,9 @@ class World : public engine::Effects {
   }
   void acknowledge(const std::string& source, std::uint64_t batch) override {
     tailer->committed(source, batch);
+  }
+  void refuse(const std::string& source, std::uint64_t batch) override {
+    tailer->rejected(source, batch);
   }
   void configure_usage(std::vector<model::UsageLog> logs,
                        std::shared_ptr<const model::UsageContext> context) override {

@@ -61,6 +61,7 @@ class Follower {
     for (const auto& [id, cursor] : store)
       cursors.push_back(cursor);
     tailer = std::make_unique<usage::Tailer>(files_, logs_, cursors, options_);
+    tailer->restore_seen(seen);
     tailer->set_context(context);
   }
   // What was not committed is forgotten, as by a kill.
@@ -103,6 +104,10 @@ class Follower {
       store[{cursor.source, cursor.id}] = cursor;
     for (const auto id : tally.dropped_cursors)
       store.erase({tally.source, id});
+    if (!tally.seen.ids.empty()) {
+      seen.push_back(tally.seen);
+      std::erase_if(seen, [&](const auto& block) { return block.epoch < tally.seen_from; });
+    }
     for (const auto& row : tally.usage)
       by_key[row.key].add(row.counts);
     counts.add(tally.counts);
@@ -122,6 +127,7 @@ class Follower {
   std::shared_ptr<const model::UsageContext> context = two_keys();
   std::unique_ptr<usage::Tailer> tailer;
   std::map<std::pair<std::string, std::int64_t>, model::FileCursor> store;
+  std::vector<model::SeenBlock> seen;
   std::map<std::string, model::UsageCounts> by_key;
   std::map<std::string, model::SourceStatus> status;
   model::SourceCounts counts;

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include "follower.hpp"
 #include "support/temp_dir.hpp"
@@ -126,4 +128,81 @@ TEST_CASE("a file without permission is read once it has it") {
   fs::permissions(dir / "a.log", fs::perms::owner_read);
   follower.wait(std::chrono::seconds(40));
   CHECK(follower.tokens() == 1);
+}
+
+TEST_CASE(
+    "copy and truncate against a writer that does not wait: nothing twice, all that survived") {
+  TempDir dir;
+  const auto files = make_posix_file_system();
+  const std::string path = dir / "a.log";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  REQUIRE(fd >= 0);
+  const auto numbered = [](int n) {
+    std::string text = line(1);
+    return text.insert(1, "\"request_id\":\"" + std::to_string(n) + "\",");
+  };
+  int written = 0;
+  std::jthread writer([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const std::string text = numbered(++written);
+      if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        return;
+    }
+  });
+  Follower follower(*files, {log_at(path + "*")});
+  constexpr int kRotations = 60;
+  for (int i = 0; i < kRotations; ++i) {
+    for (int looks = i % 3; looks > 0; --looks)
+      follower.poll();
+    fs::copy_file(path, path + "." + std::to_string(i));
+    if (i % 4 == 0)
+      follower.poll();
+    REQUIRE(::truncate(path.c_str(), 0) == 0);
+  }
+  writer.request_stop();
+  writer.join();
+  ::close(fd);
+  follower.drain();
+  std::set<std::string> survived;
+  for (const auto& entry : fs::directory_iterator(dir.path())) {
+    std::ifstream log(entry.path());
+    for (std::string text; std::getline(log, text);) {
+      if (!log.eof() && text.ends_with('}') && text.starts_with('{'))
+        survived.insert(text);
+    }
+  }
+  CHECK(survived.size() > 1'000);
+  CHECK(follower.tokens() >= static_cast<std::int64_t>(survived.size()));
+  CHECK(follower.tokens() <= written);
+  CHECK(follower.rejected(model::RejectReason::duplicate) == 0);
+}
+
+TEST_CASE("a rotated file that was moved to another device is known there") {
+  TempDir dir;
+  const std::string memory = "/dev/shm/keyherd-" + std::to_string(::getpid());
+  fs::create_directory(memory);
+  fs::create_directory(dir / "disk");
+  fs::create_directory_symlink(memory, dir / "memory");
+  fs::create_directory(dir / "logs");
+  fs::rename(dir / "disk", dir / "logs/disk");
+  fs::rename(dir / "memory", dir / "logs/memory");
+  const auto files = make_posix_file_system();
+  append(dir / "logs/memory/a.log", lines(1, 20));
+  Follower follower(*files, {log_at(dir / "logs/*/a.log*")});
+  follower.drain();
+  append(memory + "/a.log", lines(21, 25));
+  const auto before = files->stat(memory + "/a.log");
+  fs::copy_file(memory + "/a.log", dir / "logs/disk/a.log.1");  // as mv(1) does it
+  fs::remove(memory + "/a.log");
+  append(memory + "/a.log", lines(100, 101));
+  const auto after = files->stat(dir / "logs/disk/a.log.1");
+  REQUIRE(before);
+  REQUIRE(after);
+  if (before->id.device == after->id.device)
+    WARN("both directories are on one device: only half of the case is tested");
+  follower.wait(std::chrono::seconds(100));
+  follower.restart();
+  follower.wait(std::chrono::seconds(100));
+  CHECK(follower.tokens() == sum_of(1, 25) + 201);
+  fs::remove_all(memory);
 }

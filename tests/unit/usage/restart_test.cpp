@@ -9,7 +9,7 @@ using std::chrono::seconds;
 
 namespace {
 const std::string kRestartLog = "/var/log/a.log";
-const std::string kPatterns[] = {kRestartLog, "/var/log/a.log*"};
+const std::string kRestartPatterns[] = {kRestartLog, "/var/log/a.log*"};
 
 // Stops the follower, lets the world go on, starts it again and drains.
 template <class World>
@@ -43,7 +43,7 @@ TEST_CASE("what was read but not committed before a kill is read again") {
 }
 
 TEST_CASE("a rotation while stopped loses and doubles nothing") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRestartPatterns) {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
@@ -62,7 +62,7 @@ TEST_CASE("a rotation while stopped loses and doubles nothing") {
 }
 
 TEST_CASE("five rotations while stopped are all read, once") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRestartPatterns) {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
@@ -168,7 +168,7 @@ TEST_CASE("a file system that was mounted anew changes identities, not what was 
 }
 
 TEST_CASE("copy and truncate while stopped: the unread lines are read from the copy") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRestartPatterns) {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});

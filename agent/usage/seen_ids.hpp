@@ -1,0 +1,105 @@
+#pragma once
+
+// Which request ids were counted already, so that a line that a gateway writes twice counts once.
+// Remembered are 64-bit hashes of (scope, id): of 2 million remembered ids one line in 10^13 is
+// taken for a repetition by chance. Eight bytes an id, in a table that grows with what is in it;
+// no allocation and no search of more than two cache lines per line.
+//
+// Ids are forgotten in bulk, by epochs: the oldest eighth when there are too many, and what is
+// older than the window. One thread.
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/usage.hpp"
+
+namespace keyherd::usage {
+
+class SeenIds {
+ public:
+  struct Limits {
+    std::size_t max_ids = 1'900'000;  // 16 MiB
+    // An id is remembered for so long, and for an eighth longer at most, unless there are too many.
+    std::chrono::nanoseconds keep = std::chrono::hours(24 * 7);
+  };
+  enum class Answer { fresh, repeated, conflicting };
+
+  explicit SeenIds(Limits limits);
+
+  // Never 0. `scope`: the hash of a source's name.
+  static std::uint64_t hash_of(std::uint64_t scope, std::string_view id);
+  // Asks the memory for what add() will look at.
+  void expect(std::uint64_t hash) const;
+  // Remembers the id, unless it is known: then whether it came with other numbers, of which
+  // `numbers` is a hash.
+  Answer add(std::uint64_t hash, std::uint32_t numbers);
+
+  // Before a batch: begins a new epoch when it is time, and forgets old ones.
+  void advance(WallTime now);
+  // What add() remembered since the last call, as the store keeps it; ids is empty when nothing.
+  model::SeenBlock take_new();
+  // What take_new() gave is not in the store, and will not be: it was never seen.
+  void forget(const model::SeenBlock& block);
+  // Blocks of these epochs and later are still wanted.
+  [[nodiscard]] std::int64_t oldest_epoch() const { return epochs_.front().number; }
+
+  // What an earlier process remembered; once, before everything else.
+  void restore(const std::vector<model::SeenBlock>& blocks);
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t memory_bytes() const { return buckets_.size() * sizeof(Bucket); }
+
+ private:
+  static constexpr std::size_t kWays = 8;
+  // One cache line; 0 is an empty place. See the .cpp for what a word holds.
+  struct alignas(64) Bucket {
+    std::uint64_t words[kWays];
+  };
+  // Random access over megabytes wants large pages.
+  template <class T>
+  struct LargePages {
+    using value_type = T;
+    LargePages() = default;
+    template <class U>
+    LargePages(const LargePages<U>&) {}
+    T* allocate(std::size_t count) { return static_cast<T*>(allocate_pages(count * sizeof(T))); }
+    void deallocate(T* memory, std::size_t) { std::free(memory); }
+    friend bool operator==(const LargePages&, const LargePages&) { return true; }
+  };
+  using Buckets = std::vector<Bucket, LargePages<Bucket>>;
+  static void* allocate_pages(std::size_t bytes);
+  struct Epoch {
+    std::int64_t number = 1;
+    WallTime began;
+    WallTime last;
+    std::size_t count = 0;
+  };
+
+  [[nodiscard]] std::size_t home(std::uint64_t hash) const { return hash >> (64U - bits_); }
+  [[nodiscard]] std::size_t other(std::size_t bucket, std::uint64_t word) const;
+  std::uint64_t* find(std::uint64_t hash);
+  static std::size_t used(const Bucket& bucket);
+  bool put(std::size_t bucket, std::uint64_t word);
+  void place(std::uint64_t hash, std::uint64_t word);
+  void insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch);
+  void grow();
+  void drop(std::size_t epochs);
+  [[nodiscard]] std::size_t slots() const { return buckets_.size() * kWays; }
+
+  const Limits limits_;
+  unsigned bits_;  // of the number of buckets
+  Buckets buckets_;
+  std::size_t size_ = 0;
+  std::deque<Epoch> epochs_;  // oldest first, never empty
+  std::string fresh_;         // packed, since take_new()
+  WallTime now_;
+  std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;
+};
+
+}  // namespace keyherd::usage
