@@ -48,6 +48,7 @@ enum class Type {
   texts,
   ratios,
   text_map,
+  integer_map,
   choice,
   choices,
   timezone,

@@ -36,6 +36,7 @@ void visit_counters(model::SourceCounts& counts, const CounterVisitor& visit) {
   visit("models_folded", counts.models_folded);
   visit("future", counts.future);
   visit("late", counts.late);
+  visit("skipped", counts.skipped);
 }
 
 void visit_counters(model::ProbeTotals& totals, const CounterVisitor& visit) {

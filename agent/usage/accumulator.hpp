@@ -51,6 +51,9 @@ class Accumulator {
   // The file that the next lines come from, for samples. Outlives the lines.
   void set_file(const std::string& path) { path_ = &path; }
 
+  [[nodiscard]] bool knows_key(std::string_view log_name) const {
+    return names_.knows_key(log_name);
+  }
   void add(const Record& record, std::uint64_t offset);
   void reject(model::RejectReason reason, std::optional<Field> field, std::uint64_t offset);
   // What the reader itself has to say.
