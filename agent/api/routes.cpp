@@ -21,6 +21,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t kCommandBody = 65'536;
+constexpr std::size_t kUsageBody = 8U << 20U;
 constexpr std::chrono::seconds kLongestWait{60};
 constexpr std::chrono::seconds kCommandWait{30};
 
@@ -276,6 +277,23 @@ class Api {
         });
   }
 
+
+  // Not for a confined token: lines may name any key.
+  Answer deliver_usage(const ServerRequest& request) const {
+    if (!caller(request).pools.empty())
+      return respond_error(403, "denied", "this token is confined to pools; usage is of any key");
+    if (!request.header("content-encoding").empty())
+      return respond_error(415, "invalid", "send the lines without Content-Encoding");
+    const auto snapshot = parts_.control.snapshot();
+    auto log = request.parameter("log");
+    if (!log && snapshot->sources.size() == 1)
+      log = snapshot->sources.front()->log.id;
+    if (!log)
+      return respond_error(400, "invalid",
+                           "say whose format the lines have: ?log=ID of usage_logs");
+    return when_saved(parts_.control.deliver_usage(std::move(*log), request.body));
+  }
+
  private:
   static Result<UsageRange> usage_range(const ServerRequest& request) {
     UsageRange range;
@@ -285,6 +303,27 @@ class Api {
       }
     }
     return range;
+  }
+  static ServerResponse try_later(const std::string& why) {
+    ServerResponse response = respond_error(
+        429, "unavailable", why + "; send the lines again later: request ids count once");
+    response.headers.emplace_back("Retry-After", "5");
+    return response;
+  }
+  Answer when_saved(const Pending<model::DeliveryReport>& pending) const {
+    const auto look = [pending]() -> std::optional<ServerResponse> {
+      const auto outcome = pending();
+      if (!outcome)
+        return std::nullopt;
+      if (*outcome)
+        return respond(200, delivery_json(**outcome));
+      const Error& error = outcome->error();
+      return error.code == ErrorCode::unavailable ? try_later(error.message) : respond_error(error);
+    };
+    if (auto ready = look())
+      return std::move(*ready);
+    return net::Park{parts_.clock.now().steady + kCommandWait, look,
+                     [] { return try_later("the lines are not saved yet"); }};
   }
 
   Principal caller(const ServerRequest& request) const {
@@ -404,6 +443,10 @@ const std::vector<Row>& rows() {
         "Balances that fell further than the logs explain; ?from=&to=, else the last 24 hours"},
        0,
        &Api::unaccounted},
+      {{"POST", "/api/v1/usage", Role::consume,
+        "Count usage lines (NDJSON) in the format of a log; ?log=ID"},
+       kUsageBody,
+       &Api::deliver_usage},
   };
   return kRows;
 }

@@ -244,8 +244,8 @@ constexpr std::array kPublish{
 constexpr std::array kUsageLog{
     Field{.name = "path",
           .type = Type::path,
-          .required = true,
-          .doc = "File, or a pattern: `/var/log/llm/usage*.jsonl`."},
+          .doc = "File, or a pattern: `/var/log/llm/usage*.jsonl`. Without it lines come by "
+                 "`POST /api/v1/usage` alone."},
     Field{.name = "format",
           .fallback = "\"keyherd\"",
           .doc = "The format of the lines: `keyherd` (the native one) or a preset, see "

@@ -13,7 +13,9 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/mutex.hpp"
+#include "engine/deliveries.hpp"
 #include "model/usage.hpp"
+#include "usage/tailer.hpp"
 #include "usage/watcher.hpp"
 
 namespace keyherd::engine {
@@ -33,6 +35,8 @@ class TailThread {
   void configure(std::vector<model::UsageLog> logs,
                  std::shared_ptr<const model::UsageContext> context);
   void committed(const std::string& source, std::uint64_t batch);
+  // Lines for one of the logs. False: too many wait for the store already.
+  bool deliver(Delivery delivery);
   void stop();
 
  private:
@@ -45,12 +49,15 @@ class TailThread {
     std::uint64_t batch;
   };
   void run(const std::stop_token& stop);
+  // Sums up what was delivered; how many batches that gave. Nothing when stopped.
+  std::optional<std::size_t> take_deliveries(usage::Tailer& tailer, const std::stop_token& stop);
 
   const FileSystem& files_;
   const Clock& clock_;
   std::vector<model::FileCursor> cursors_;
   Post post_;
   usage::Watcher watcher_;
+  Deliveries deliveries_{{}};
   Mutex mutex_;
   std::optional<Configuration> wanted_ KH_GUARDED_BY(mutex_);
   std::vector<Acknowledgement> acknowledged_ KH_GUARDED_BY(mutex_);

@@ -72,6 +72,8 @@ std::vector<model::FileCursor> Source::committed_cursors() const {
 }
 
 std::vector<std::string> Source::directories() const {
+  if (log_.path.empty())
+    return {};
   std::vector<std::string> directories{fixed_directory(log_.path)};
   for (const Generation& each : generations_) {
     if (each.listed)
@@ -83,7 +85,7 @@ std::vector<std::string> Source::directories() const {
 std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is_taken,
                                          Instant now) {
   has_more_ = false;
-  if (!format_)
+  if (!format_ || log_.path.empty())
     return status_tally();
   if (before_) {
     look_at_sizes(now);
@@ -101,6 +103,24 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   auto tally = make_tally(now);
   if (!tally || tally->batch == 0)
     before_.reset();
+  return tally;
+}
+
+// Between two polls nothing is summed up that is not in a Tally already.
+Result<model::Tally> Source::take_delivery(const Shared& shared, std::string lines, Instant now) {
+  static const std::string kPlace = "the body";
+  if (!format_)
+    return fail(ErrorCode::invalid, problem_);
+  sums_.set_now(now.wall);
+  sums_.set_file(kPlace);
+  shared.reader.set_lines(*format_, log_.max_line_bytes);
+  shared.reader.take(std::move(lines), sums_);
+  last_read_at_ = now.wall;
+  model::Tally tally;
+  sums_.take(tally);
+  tally.source = log_.id;
+  tally.status = status();
+  reported_ = tally.status;
   return tally;
 }
 

@@ -82,6 +82,8 @@ class Source {
   [[nodiscard]] std::vector<std::string> directories() const;
 
   std::optional<model::Tally> poll(const Shared& shared, const IsTaken& is_taken, Instant now);
+  // Of lines that are in no file; the batch is not set. Error invalid: the format.
+  Result<model::Tally> take_delivery(const Shared& shared, std::string lines, Instant now);
   void committed(std::uint64_t batch);
   void rejected(std::uint64_t batch);
 

@@ -13,7 +13,8 @@ namespace {
 
 // What makes a source another one: where and how it is read. Alert thresholds do not.
 bool reads_alike(const model::UsageLog& a, const model::UsageLog& b) {
-  return a.path == b.path && a.format == b.format && a.fields == b.fields &&
+  return a.path == b.path && a.format == b.format && a.fields == b.fields && a.units == b.units &&
+         a.status_words == b.status_words && a.only == b.only && a.key_names == b.key_names &&
          a.max_line_bytes == b.max_line_bytes;
 }
 
@@ -26,6 +27,7 @@ struct Tailer::State {
   Names names{UnknownKeys::reject};
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
+  std::uint64_t deliveries = 0;
 
   Source* find(const std::string& id) {
     const auto found = std::find_if(sources.begin(), sources.end(),
@@ -92,6 +94,16 @@ std::vector<model::Tally> Tailer::poll(Instant now) {
       tallies.push_back(std::move(*tally));
   }
   return tallies;
+}
+
+Result<model::Tally> Tailer::take_delivery(const std::string& log, std::string lines, Instant now) {
+  Source* source = state_->find(log);
+  if (source == nullptr)
+    return fail(ErrorCode::not_found, "no usage log '" + log + "'");
+  const Source::Shared shared{state_->files, state_->options, *state_->reader};
+  KH_ASSIGN(model::Tally tally, source->take_delivery(shared, std::move(lines), now));
+  tally.batch = kFirstDelivery + state_->deliveries++;
+  return tally;
 }
 
 void Tailer::committed(const std::string& source, std::uint64_t batch) {
