@@ -46,6 +46,13 @@ struct UsageRange {
   std::optional<WallTime> to;  // exclusive
 };
 
+// What became of lines that were sent to the agent.
+struct DeliveryReport {
+  std::string log;
+  model::SourceCounts counts;
+  std::vector<std::string> samples;  // as in a Tally
+};
+
 struct Firing {
   std::string schedule;
   WallTime at;
@@ -77,7 +84,7 @@ class Control {
   // Counts lines in the format of a configured usage log; answers when they are in the store.
   // Errors: not_found (no such log), unavailable (the store lags: send them again later; they are
   // counted once as far as they have request ids), invalid.
-  virtual Pending<model::DeliveryReport> deliver_usage(std::string log, std::string lines) = 0;
+  virtual Pending<DeliveryReport> deliver_usage(std::string log, std::string lines) = 0;
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
 

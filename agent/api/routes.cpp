@@ -310,7 +310,7 @@ class Api {
     response.headers.emplace_back("Retry-After", "5");
     return response;
   }
-  Answer when_saved(const Pending<model::DeliveryReport>& pending) const {
+  Answer when_saved(const Pending<DeliveryReport>& pending) const {
     const auto look = [pending]() -> std::optional<ServerResponse> {
       const auto outcome = pending();
       if (!outcome)

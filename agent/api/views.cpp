@@ -256,7 +256,7 @@ json drains_json(const std::vector<model::WalletDrain>& drains) {
   return list;
 }
 
-json delivery_json(const model::DeliveryReport& report) {
+json delivery_json(const DeliveryReport& report) {
   json rejected = json::object();
   std::int64_t lines = report.counts.records + report.counts.skipped;
   for (std::size_t i = 0; i < model::kRejectReasonCount; ++i) {

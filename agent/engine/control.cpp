@@ -93,10 +93,10 @@ class LoopControl final : public api::Control {
       return drains_in(store, wallets_of(setup->config), range);
     });
   }
-  api::Pending<model::DeliveryReport> deliver_usage(std::string log, std::string lines) override {
-    Promise<model::DeliveryReport> promise;
+  api::Pending<api::DeliveryReport> deliver_usage(std::string log, std::string lines) override {
+    Promise<api::DeliveryReport> promise;
     Delivery delivery{std::move(log), std::move(lines),
-                      [promise, notify = parts_.notify](Result<model::DeliveryReport> report) {
+                      [promise, notify = parts_.notify](Result<api::DeliveryReport> report) {
                         promise.set(std::move(report));
                         notify();
                       }};

@@ -40,7 +40,7 @@ void Deliveries::settle(std::uint64_t batch, bool committed) {
     finish(settled.delivery, fail(ErrorCode::unavailable, "the usage log is gone"));
 }
 
-void Deliveries::finish(Delivery& delivery, Result<model::DeliveryReport> outcome) {
+void Deliveries::finish(Delivery& delivery, Result<api::DeliveryReport> outcome) {
   {
     MutexLock lock(mutex_);
     --count_;

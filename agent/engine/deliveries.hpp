@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "api/control.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
-#include "model/usage.hpp"
 
 namespace keyherd::engine {
 
@@ -19,7 +19,7 @@ struct Delivery {
   std::string log;
   std::string lines;  // given away when they are summed up
   // Called once, on any thread: when the lines are in the store, or will never be.
-  std::function<void(Result<model::DeliveryReport>)> done;
+  std::function<void(Result<api::DeliveryReport>)> done;
   std::size_t held_bytes = 0;  // set by Deliveries
 };
 
@@ -44,9 +44,9 @@ class Deliveries {
  private:
   struct Waiting {
     Delivery delivery;
-    model::DeliveryReport report;
+    api::DeliveryReport report;
   };
-  void finish(Delivery& delivery, Result<model::DeliveryReport> outcome);
+  void finish(Delivery& delivery, Result<api::DeliveryReport> outcome);
 
   const Limits limits_;
   std::map<std::uint64_t, Waiting> waiting_;  // by batch

@@ -167,17 +167,10 @@ struct Tally {
   std::vector<std::string> suspect_samples;  // of suspect lines, likewise
 };
 
-// What became of lines that were sent to the agent.
-struct DeliveryReport {
-  std::string log;
-  SourceCounts counts;
-  std::vector<std::string> samples;  // as in a Tally
-};
-
 // A usage log as configured.
 struct UsageLog {
   std::string id;
-  std::string path;                // may be a glob; empty: lines come by HTTP alone
+  std::string path;                // may be a glob
   std::string format = "keyherd";  // empty: `fields` alone
   // Own mapping, in place of the format's: canonical field → where it stands, in what unit.
   std::map<std::string, std::string> fields;

@@ -81,18 +81,17 @@ class FakeControl final : public Control {
   }
   std::vector<Firing> schedule(WallTime, std::size_t) const override { return {}; }
 
-  Pending<model::DeliveryReport> deliver_usage(std::string log, std::string lines) override {
+  Pending<DeliveryReport> deliver_usage(std::string log, std::string lines) override {
     delivered = lines;
     if (lags)
-      return ready<model::DeliveryReport>(
-          fail(ErrorCode::unavailable, "the state cannot be saved"));
-    model::DeliveryReport report;
+      return ready<DeliveryReport>(fail(ErrorCode::unavailable, "the state cannot be saved"));
+    DeliveryReport report;
     report.log = std::move(log);
     report.counts.records = 2;
     report.counts.skipped = 1;
     report.counts.rejected[static_cast<std::size_t>(model::RejectReason::bad_json)] = 3;
     report.samples = {"bad_json at byte 9 of the body"};
-    return ready<model::DeliveryReport>(report);
+    return ready<DeliveryReport>(report);
   }
 
   std::string delivered;

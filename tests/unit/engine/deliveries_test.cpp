@@ -59,7 +59,7 @@ TEST_CASE("what waits for the store is bounded, and there is room again once it 
 
 TEST_CASE("a delivery is answered when its lines are in the store, not before") {
   std::promise<model::Tally> counted;
-  std::promise<Result<model::DeliveryReport>> answered;
+  std::promise<Result<api::DeliveryReport>> answered;
   test::MemoryFileSystem files;
   const SystemClock clock;
   TailThread tail(files, clock, {}, [&](model::Tally tally, const std::stop_token&) {
@@ -68,7 +68,7 @@ TEST_CASE("a delivery is answered when its lines are in the store, not before") 
     return true;
   });
   tail.configure({log_by_http("http")}, one_key());
-  REQUIRE(tail.deliver({"http", kLine + "nonsense\n", [&](Result<model::DeliveryReport> report) {
+  REQUIRE(tail.deliver({"http", kLine + "nonsense\n", [&](Result<api::DeliveryReport> report) {
                           answered.set_value(std::move(report));
                         }}));
   auto tally = counted.get_future();
@@ -88,13 +88,13 @@ TEST_CASE("a delivery is answered when its lines are in the store, not before") 
 }
 
 TEST_CASE("lines for a log that is not configured are refused") {
-  std::promise<Result<model::DeliveryReport>> answered;
+  std::promise<Result<api::DeliveryReport>> answered;
   test::MemoryFileSystem files;
   const SystemClock clock;
   TailThread tail(files, clock, {},
                   [](const model::Tally&, const std::stop_token&) { return true; });
   tail.configure({log_by_http("http")}, one_key());
-  REQUIRE(tail.deliver({"other", kLine, [&](Result<model::DeliveryReport> report) {
+  REQUIRE(tail.deliver({"other", kLine, [&](Result<api::DeliveryReport> report) {
                           answered.set_value(std::move(report));
                         }}));
   auto answer = answered.get_future();
