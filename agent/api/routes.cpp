@@ -277,7 +277,6 @@ class Api {
         });
   }
 
-
   // Not for a confined token: lines may name any key.
   Answer deliver_usage(const ServerRequest& request) const {
     if (!caller(request).pools.empty())
