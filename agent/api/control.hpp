@@ -46,6 +46,13 @@ struct UsageRange {
   std::optional<WallTime> to;  // exclusive
 };
 
+// What became of lines that were sent to the agent.
+struct DeliveryReport {
+  std::string log;
+  model::SourceCounts counts;
+  std::vector<std::string> samples;  // as in a Tally
+};
+
 struct Firing {
   std::string schedule;
   WallTime at;
@@ -74,6 +81,10 @@ class Control {
   virtual Pending<std::vector<model::UsageRow>> usage(UsageRange range) = 0;
   // What wallets lost in the range, against the history of usage.
   virtual Pending<std::vector<model::WalletDrain>> drains(UsageRange range) = 0;
+  // Counts lines in the format of a configured usage log; answers when they are in the store.
+  // Errors: not_found (no such log), unavailable (the store lags: send them again later; they are
+  // counted once as far as they have request ids), invalid.
+  virtual Pending<DeliveryReport> deliver_usage(std::string log, std::string lines) = 0;
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/responses.hpp"
 #include "api/scrape_answer.hpp"
+#include "api/usage_delivery.hpp"
 #include "api/views.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -22,48 +24,6 @@ namespace {
 
 constexpr std::size_t kCommandBody = 65'536;
 constexpr std::chrono::seconds kLongestWait{60};
-constexpr std::chrono::seconds kCommandWait{30};
-
-ServerResponse respond(int status, const json& body) {
-  ServerResponse response;
-  response.status = status;
-  response.body = dump_json(body) + "\n";
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
-}
-
-ServerResponse respond_error(int status, std::string_view code, std::string_view message) {
-  return respond(status, error_json(code, message));
-}
-
-int status_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid:
-      return 400;
-    case ErrorCode::not_found:
-      return 404;
-    case ErrorCode::conflict:
-      return 409;
-    case ErrorCode::denied:
-      return 403;
-    case ErrorCode::too_large:
-      return 413;
-    case ErrorCode::timeout:
-      return 504;
-    case ErrorCode::unavailable:
-    case ErrorCode::cancelled:
-    case ErrorCode::no_space:
-      return 503;
-    case ErrorCode::corrupt:
-    case ErrorCode::internal:
-      return 500;
-  }
-  return 500;
-}
-
-ServerResponse respond_error(const Error& error) {
-  return respond_error(status_of(error.code), to_string(error.code), error.message);
-}
 
 ServerResponse plain(int status, std::string body) {
   ServerResponse response;
@@ -78,24 +38,6 @@ std::optional<Principal> principal_of(const Access& access, const ServerRequest&
   if (access.tokens.empty())
     return Principal{Role::read, {}};
   return access.tokens.find(request.header("authorization"));
-}
-
-// Waits without a thread for what the loop will say.
-template <class T, class Render>
-Answer when_ready(const Clock& clock, Pending<T> pending, Render render) {
-  const auto look = [pending, render]() -> std::optional<ServerResponse> {
-    auto outcome = pending();
-    if (!outcome)
-      return std::nullopt;
-    return *outcome ? render(**outcome) : respond_error(outcome->error());
-  };
-  if (auto ready = look())
-    return std::move(*ready);
-  return net::Park{clock.now().steady + kCommandWait, look, [] {
-                     return respond_error(504, "timeout",
-                                          "the agent is still busy with it; look at "
-                                          "GET /api/v1/status for the outcome");
-                   }};
 }
 
 // One handler method a route; shared by all workers, so everything it holds is immutable or safe.
@@ -276,6 +218,10 @@ class Api {
         });
   }
 
+  Answer deliver_usage(const ServerRequest& request) const {
+    return api::deliver_usage(parts_, caller(request), request);
+  }
+
  private:
   static Result<UsageRange> usage_range(const ServerRequest& request) {
     UsageRange range;
@@ -286,7 +232,6 @@ class Api {
     }
     return range;
   }
-
   Principal caller(const ServerRequest& request) const {
     // The guard let the request in, so there is one.
     return principal_of(*parts_.access(), request).value_or(Principal{});
@@ -404,6 +349,10 @@ const std::vector<Row>& rows() {
         "Balances that fell further than the logs explain; ?from=&to=, else the last 24 hours"},
        0,
        &Api::unaccounted},
+      {{"POST", "/api/v1/usage", Role::consume,
+        "Count usage lines (NDJSON) in the format of a log; ?log=ID"},
+       kMostDeliveredBytes,
+       &Api::deliver_usage},
   };
   return kRows;
 }

@@ -268,6 +268,23 @@ json drains_json(const std::vector<model::WalletDrain>& drains) {
   return list;
 }
 
+json delivery_json(const DeliveryReport& report) {
+  json rejected = json::object();
+  std::int64_t lines = report.counts.records + report.counts.skipped;
+  for (std::size_t i = 0; i < model::kRejectReasonCount; ++i) {
+    lines += report.counts.rejected[i];
+    if (report.counts.rejected[i] > 0)
+      rejected[std::string(model::to_string(static_cast<model::RejectReason>(i)))] =
+          report.counts.rejected[i];
+  }
+  return {{"log", report.log},
+          {"lines", lines},
+          {"counted", report.counts.records},
+          {"skipped", report.counts.skipped},
+          {"rejected", rejected},
+          {"samples", report.samples}};
+}
+
 const std::vector<std::string>& usage_dimensions() {
   static const std::vector<std::string> kDimensions{"key", "model", "hour", "day", "month"};
   return kDimensions;

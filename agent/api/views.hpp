@@ -31,6 +31,7 @@ nlohmann::json firing_json(const Firing& firing);
 
 // [{"owner","provider","keys","from","to","balance_drops","explained_usd","unaccounted_usd",…}]
 nlohmann::json drains_json(const std::vector<model::WalletDrain>& drains);
+nlohmann::json delivery_json(const DeliveryReport& report);
 
 // The columns that `by` may name.
 const std::vector<std::string>& usage_dimensions();

@@ -5,6 +5,8 @@
 
 #include "base/json.hpp"
 #include "config/secrets.hpp"
+#include "usage/format.hpp"
+#include "usage/presets.hpp"
 
 namespace keyherd::cli {
 
@@ -23,7 +25,7 @@ Result<std::string> find_config(const Context& context) {
 }
 
 config::LoadOptions load_options() {
-  return config::LoadOptions{{"keyherd"}};
+  return config::LoadOptions{usage::format_names(), usage::check_format};
 }
 
 std::optional<config::Config> load_or_report(Context& context, bool show_warnings) {

@@ -125,11 +125,15 @@ void compare(const model::UsageLog& a, const model::UsageLog& b, Changes& change
   changes.compare("fields", a.fields == b.fields);
   changes.compare("format", a.format == b.format);
   changes.compare("idle_after", a.idle_after == b.idle_after);
+  changes.compare("key_names", a.key_names == b.key_names);
   changes.compare("lag_threshold_bytes", a.lag_threshold_bytes == b.lag_threshold_bytes);
   changes.compare("max_line_bytes", a.max_line_bytes == b.max_line_bytes);
+  changes.compare("only", a.only == b.only);
   changes.compare("path", a.path == b.path);
   changes.compare("read_gz", a.read_gz == b.read_gz);
   changes.compare("start_at_end", a.start_at_end == b.start_at_end);
+  changes.compare("status_words", a.status_words == b.status_words);
+  changes.compare("units", a.units == b.units);
 }
 
 // Both lists are sorted by id.

@@ -4,6 +4,7 @@
 // it. Pure over the FileSystem: reads the file and its key_files, resolves no secret, starts
 // nothing, keeps nothing. Callable from any thread.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +17,9 @@ namespace keyherd::config {
 
 struct LoadOptions {
   // The log formats that usage_logs.*.format may name; empty: any name is taken.
-  std::vector<std::string> usage_formats;
+  std::vector<std::string> usage_formats{};
+  // Says what is wrong with a log's format, fields and units taken together.
+  std::function<Status(const model::UsageLog&)> check_format{};
 };
 
 // `config` is there exactly when `errors` is empty. Both lists are in the order of the files.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
 #include "config/sections.hpp"
 #include "config/values.hpp"
 
@@ -10,7 +11,7 @@ namespace keyherd::config {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kFields{"ts",
+constexpr std::array<std::string_view, 13> kFields{"ts",
                                                    "key",
                                                    "model",
                                                    "input_tokens",
@@ -21,34 +22,62 @@ constexpr std::array<std::string_view, 12> kFields{"ts",
                                                    "status",
                                                    "latency_ms",
                                                    "request_id",
-                                                   "cost_usd"};
+                                                   "cost_usd",
+                                                   "started_at"};
 
-Status check_field(std::string_view name, std::string_view pointer) {
+Status known_field(std::string_view name, std::string_view) {
   if (std::find(kFields.begin(), kFields.end(), name) == kFields.end())
     return fail(ErrorCode::invalid,
                 fmt::format("unknown field; known: {}", fmt::join(kFields, ", ")));
-  return check_json_pointer(pointer);
+  return {};
 }
 
-void read_format(const TableReader& reader, const std::vector<std::string>& known,
+// "/a | /b + /c - /d"
+Status check_source(std::string_view source) {
+  while (true) {
+    const std::size_t end = std::min({source.find('|'), source.find(" + "), source.find(" - ")});
+    KH_TRY(check_json_pointer(trim(source.substr(0, end))));
+    if (end == std::string_view::npos)
+      return {};
+    source.remove_prefix(end + (source[end] == '|' ? 1 : 3));
+  }
+}
+
+Status check_field(std::string_view name, std::string_view source) {
+  KH_TRY(known_field(name, source));
+  return check_source(source);
+}
+
+Status check_filter(std::string_view pointer, std::string_view) {
+  return check_source(pointer);
+}
+
+// Whether nothing is wrong with the format so far.
+bool read_format(const TableReader& reader, const std::vector<std::string>& known,
                  model::UsageLog& log) {
   const auto format = reader.text("format");
-  log.format = format.value_or(log.format);
   const bool is_known =
-      known.empty() || std::find(known.begin(), known.end(), log.format) != known.end();
-  if (format && !is_known)
+      !format || known.empty() || std::find(known.begin(), known.end(), *format) != known.end();
+  if (!is_known)
     reader.error("format", fmt::format("unknown format {}; known: {}", in_quotes(*format),
                                        fmt::join(known, ", ")));
+  log.format = format.value_or(reader.has("fields") ? "" : log.format);
   log.fields = reader.text_map("fields", check_field);
-  if (!reader.has("fields"))
-    return;
-  if (format)
-    reader.error("format", "write either format or fields, not both");
+  log.units = reader.text_map("units", known_field);
+  log.status_words = reader.integer_map("status_words");
+  log.only = reader.text_map("only", check_filter);
+  log.key_names = reader.reference_map("key_names", Target::key);
+  if (format || !reader.has("fields"))
+    return is_known;
+  bool is_whole = true;
   for (const char* required : {"ts", "key"}) {
-    if (log.fields.count(required) == 0)
-      reader.error("fields", fmt::format("\"{}\" is missing: without it no line can be attributed",
-                                         required));
+    if (log.fields.count(required) != 0)
+      continue;
+    is_whole = false;
+    reader.error("fields",
+                 fmt::format("\"{}\" is missing: without it no line can be attributed", required));
   }
+  return is_whole;
 }
 
 }  // namespace
@@ -59,7 +88,10 @@ void read_usage_log(const std::string& id, const TableReader& reader, const Load
   model::UsageLog log;
   log.id = id;
   log.path = reader.path("path").value_or("");
-  read_format(reader, options.usage_formats, log);
+  if (read_format(reader, options.usage_formats, log) && options.check_format) {
+    if (const auto checked = options.check_format(log); !checked)
+      reader.error(checked.error().message);
+  }
   log.start_at_end = reader.boolean("start_at_end").value_or(log.start_at_end);
   log.idle_after = reader.duration("idle_after");
   log.lag_threshold_bytes =

@@ -47,6 +47,8 @@ std::string_view type_word(Type type) {
       return "list of ratios";
     case Type::text_map:
       return "table of texts";
+    case Type::integer_map:
+      return "table of whole numbers";
     case Type::choice:
       return "one of";
     case Type::choices:

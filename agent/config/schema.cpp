@@ -273,16 +273,35 @@ constexpr std::array kPublish{
 constexpr std::array kUsageLog{
     Field{.name = "path",
           .type = Type::path,
-          .required = true,
-          .doc = "File, or a pattern: `/var/log/llm/usage*.jsonl`."},
+          .doc = "File, or a pattern: `/var/log/llm/usage*.jsonl`. Without it lines come by "
+                 "`POST /api/v1/usage` alone."},
     Field{.name = "format",
           .fallback = "\"keyherd\"",
-          .doc = "The format of the lines; `keyherd` is the native one."},
+          .doc = "The format of the lines: `keyherd` (the native one) or a preset, see "
+                 "[usage-logs.md](usage-logs.md)."},
     Field{.name = "fields",
           .type = Type::text_map,
-          .doc = "In place of `format`: JSON Pointers by field: `ts key model input_tokens "
+          .doc = "Where the fields stand, as JSON Pointers: `ts key model input_tokens "
                  "output_tokens cached_input_tokens cache_write_tokens reasoning_tokens status "
-                 "latency_ms request_id cost_usd`. `ts` and `key` are required."},
+                 "latency_ms request_id cost_usd started_at`. `\"/a \\| /b\"` is the first that "
+                 "is there, `\"/a + /b\"` a sum. Without `format`, `ts` and `key` are required; "
+                 "with it, they replace the preset's."},
+    Field{.name = "units",
+          .type = Type::text_map,
+          .doc = "Units of `ts` and `started_at` (`rfc3339 utc s ms us ns`), `latency_ms` "
+                 "(`ms s us ns`) and `cost_usd` (`usd cent micro_usd newapi_quota`)."},
+    Field{.name = "status_words",
+          .type = Type::integer_map,
+          .range = {0, 999},
+          .doc = "HTTP status by what the log says in place of it; `*x` is any word that ends in "
+                 "`x`."},
+    Field{.name = "only",
+          .type = Type::text_map,
+          .doc = "Lines that are requests: values by JSON Pointer, several with `\\|` between "
+                 "them; other lines are skipped."},
+    Field{.name = "key_names",
+          .type = Type::text_map,
+          .doc = "Keys' ids by the names that the log has for them."},
     Field{.name = "start_at_end",
           .type = Type::boolean,
           .fallback = "false",

@@ -53,6 +53,7 @@ enum class Type {
   texts,
   ratios,
   text_map,
+  integer_map,
   choice,
   choices,
   timezone,

@@ -70,6 +70,8 @@ std::string_view expectation(Type type) {
       return "a list of numbers from 0 to 1, such as [0.7, 0.9]";
     case Type::text_map:
       return "a table of texts, such as { name = \"value\" }";
+    case Type::integer_map:
+      return "a table of whole numbers, such as { name = 200 }";
     case Type::choices:
       return "a list of texts, such as [\"a\", \"b\"]";
     case Type::timezone:

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxSecretFile = 65'536;
 constexpr std::string_view kForms =
     "env:NAME, file:PATH, exec:[\"cmd\", \"arg\"], credential:NAME or keyring:ID";
 
-tl::unexpected<Error> unusable(std::string message) {
+tl::unexpected<Error> refuse(std::string message) {
   return fail(ErrorCode::invalid, std::move(message));
 }
 
@@ -42,17 +42,17 @@ Result<std::vector<std::string>> parse_argv(std::string_view text) {
       "exec: is followed by a JSON array of texts, such as exec:[\"cmd\", \"arg\"]";
   const auto parsed = parse_json(text, 2);
   if (!parsed || !parsed->is_array() || parsed->empty())
-    return unusable(std::string(kShape));
+    return refuse(std::string(kShape));
   std::vector<std::string> argv;
   for (const nlohmann::json& item : *parsed) {
     if (!item.is_string())
-      return unusable(std::string(kShape));
+      return refuse(std::string(kShape));
     argv.push_back(item.get<std::string>());
     if (argv.back().find('\0') != std::string::npos)
-      return unusable("exec: a program's arguments cannot contain NUL");
+      return refuse("exec: a program's arguments cannot contain NUL");
   }
   if (argv.front().empty())
-    return unusable(std::string(kShape));
+    return refuse(std::string(kShape));
   return argv;
 }
 
@@ -63,7 +63,7 @@ Result<Secret> as_secret(std::string value, std::string_view shown) {
   if (value.ends_with('\r'))
     value.pop_back();
   if (value.empty())
-    return unusable(fmt::format("reading the secret {}: it is empty", shown));
+    return refuse(fmt::format("reading the secret {}: it is empty", shown));
   return Secret(std::move(value));
 }
 
@@ -175,13 +175,13 @@ Result<SecretRef> parse_secret_ref(std::string_view text, std::string_view direc
   const std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   if (scheme == "env" && colon != std::string_view::npos) {
     if (!is_variable_name(rest))
-      return unusable(
+      return refuse(
           "env: is followed by the name of an environment variable, such as env:OPENAI_KEY");
     reference.kind = SecretRef::Kind::env;
     reference.name = rest;
   } else if (scheme == "file" && colon != std::string_view::npos) {
     if (rest.empty() || rest.find('\0') != std::string_view::npos)
-      return unusable("file: is followed by a path, such as file:/etc/keyherd/openai.key");
+      return refuse("file: is followed by a path, such as file:/etc/keyherd/openai.key");
     reference.kind = SecretRef::Kind::file;
     reference.name = resolve_path(directory, rest);
   } else if (scheme == "exec" && colon != std::string_view::npos) {
@@ -189,11 +189,11 @@ Result<SecretRef> parse_secret_ref(std::string_view text, std::string_view direc
     reference.kind = SecretRef::Kind::exec;
   } else if (scheme == "credential" || scheme == "keyring") {
     if (!is_entry_name(rest))
-      return unusable(fmt::format("{}: is followed by a name of {}", scheme, kIdRule));
+      return refuse(fmt::format("{}: is followed by a name of {}", scheme, kIdRule));
     reference.kind = scheme == "keyring" ? SecretRef::Kind::keyring : SecretRef::Kind::credential;
     reference.name = rest;
   } else {
-    return unusable(fmt::format("a literal secret is refused: write where it is, as {}", kForms));
+    return refuse(fmt::format("a literal secret is refused: write where it is, as {}", kForms));
   }
   return reference;
 }
@@ -220,10 +220,10 @@ Status check_secret_value(const Secret& secret) {
   constexpr std::size_t kLongest = 4096;
   const std::string_view value = secret.reveal();
   if (value.size() < kShortest || value.size() > kLongest)
-    return unusable(fmt::format("the secret is {} bytes long; an API key has {} to {}",
-                                value.size(), kShortest, kLongest));
+    return refuse(fmt::format("the secret is {} bytes long; an API key has {} to {}", value.size(),
+                              kShortest, kLongest));
   if (!std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < '\x7f'; }))
-    return unusable(
+    return refuse(
         "the secret has a space, a line break or a character outside ASCII; an API key has none");
   return {};
 }

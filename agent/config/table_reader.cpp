@@ -426,6 +426,41 @@ std::map<std::string, std::string> TableReader::text_map(std::string_view name,
   return result;
 }
 
+std::map<std::string, std::int64_t> TableReader::integer_map(std::string_view name) const {
+  std::map<std::string, std::int64_t> result;
+  const Table* members = members_of(name);
+  if (members == nullptr)
+    return result;
+  for (const Member& member : *members) {
+    const std::string path = fmt::format("{}.{}", path_of(name), shown(member.name));
+    const auto* value = std::get_if<std::int64_t>(&member.node.value);
+    const Range& range = row(name).range;
+    if (value == nullptr)
+      wrong_type(member.node, path, Type::integer);
+    else if (!within(static_cast<double>(*value), range))
+      context_.report.error(
+          place_at(member.node), path,
+          fmt::format("must be from {} to {}", show_bound(range.low, Type::integer),
+                      show_bound(range.high, Type::integer)));
+    else
+      result[member.name] = *value;
+  }
+  return result;
+}
+
+std::map<std::string, std::string> TableReader::reference_map(std::string_view name,
+                                                              Target target) const {
+  const auto check = [](std::string_view, std::string_view) { return Status{}; };
+  auto ids = text_map(name, check);
+  const Table* members = ids.empty() ? nullptr : members_of(name);
+  for (std::size_t i = 0; members != nullptr && i < members->size(); ++i) {
+    const Member& member = (*members)[i];
+    if (const auto* id = std::get_if<std::string>(&member.node.value))
+      refer(member.node, fmt::format("{}.{}", path_of(name), shown(member.name)), *id, target);
+  }
+  return ids;
+}
+
 void TableReader::refer(const Node& node, const std::string& path, const std::string& id,
                         Target target) const {
   context_.references.push_back({target, id, place_at(node), path});

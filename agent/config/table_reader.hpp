@@ -60,10 +60,15 @@ class TableReader {
   [[nodiscard]] std::map<std::string, std::string> text_map(std::string_view name,
                                                             PairCheck check) const;
 
+  [[nodiscard]] std::map<std::string, std::int64_t> integer_map(std::string_view name) const;
+
   // Ids of another section: existence is checked when everything has been read.
   [[nodiscard]] std::optional<std::string> reference(std::string_view name, Target target) const;
   [[nodiscard]] std::optional<std::vector<std::string>> references(std::string_view name,
                                                                    Target target) const;
+
+  [[nodiscard]] std::map<std::string, std::string> reference_map(std::string_view name,
+                                                                 Target target) const;
 
   // A choice as its enum.
   template <class Enum>

@@ -149,6 +149,7 @@ class RunningAgent final : public Agent {
     control_ = make_control({published_,
                              [this](Event event) { return events_.try_push(std::move(event)); },
                              [this](auto job) { return workers_->try_with_store(std::move(job)); },
+                             [this](Delivery lines) { return workers_->deliver(std::move(lines)); },
                              [this](auto promise) { start_reload(std::move(promise)); },
                              [this] {
                                if (server_)

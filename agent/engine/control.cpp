@@ -93,6 +93,19 @@ class LoopControl final : public api::Control {
       return drains_in(store, wallets_of(setup->config), range);
     });
   }
+  api::Pending<api::DeliveryReport> deliver_usage(std::string log, std::string lines) override {
+    Promise<api::DeliveryReport> promise;
+    Delivery delivery{std::move(log), std::move(lines),
+                      [promise, notify = parts_.notify](Result<api::DeliveryReport> report) {
+                        promise.set(std::move(report));
+                        notify();
+                      }};
+    if (!snapshot()->agent.ready)
+      promise.set(fail(ErrorCode::unavailable, "the state cannot be saved now"));
+    else if (!parts_.deliver(std::move(delivery)))
+      promise.set(fail(ErrorCode::unavailable, "too many lines wait to be saved"));
+    return promise.pending();
+  }
   api::Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                        std::size_t limit) override {
     return ask_store<std::vector<model::Rotation>>(

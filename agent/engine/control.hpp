@@ -6,6 +6,7 @@
 
 #include "api/control.hpp"
 #include "base/clock.hpp"
+#include "engine/deliveries.hpp"
 #include "engine/engine.hpp"
 #include "engine/published.hpp"
 
@@ -15,6 +16,7 @@ struct ControlParts {
   const Published& published;
   std::function<bool(Event)> post;                                     // false: the queue is full
   std::function<bool(std::function<void(store::Store&)>)> with_store;  // false: too busy
+  std::function<bool(Delivery)> deliver;  // false: too many lines wait for the store
   // Starts a reload; its outcome goes into the promise.
   std::function<void(Promise<std::vector<std::string>>)> reload;
   std::function<void()> notify;  // somebody's answer is there

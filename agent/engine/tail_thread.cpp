@@ -42,6 +42,30 @@ void TailThread::answer(Answer answer) {
   watcher_.wake();
 }
 
+bool TailThread::deliver(Delivery delivery) {
+  if (!deliveries_.add(std::move(delivery)))
+    return false;
+  watcher_.wake();
+  return true;
+}
+
+std::optional<std::size_t> TailThread::take_deliveries(usage::Tailer& tailer,
+                                                       const std::stop_token& stop) {
+  std::size_t batches = 0;
+  for (Delivery& each : deliveries_.take()) {
+    auto tally = tailer.take_delivery(each.log, std::move(each.lines), clock_.now());
+    if (!tally) {
+      deliveries_.refuse(each, tally.error());
+      continue;
+    }
+    deliveries_.await(std::move(each), *tally);
+    ++batches;
+    if (!post_(std::move(*tally), stop))
+      return std::nullopt;
+  }
+  return batches;
+}
+
 void TailThread::stop() {
   thread_.request_stop();
   watcher_.wake();
@@ -58,23 +82,32 @@ void TailThread::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::optional<Configuration> configuration;
     std::vector<Answer> answers;
+    bool is_changing = false;  // first what is read is committed
     {
       MutexLock lock(mutex_);
       answers = std::exchange(answers_, {});
       if (wanted_ && uncommitted == answers.size())
         configuration = std::exchange(wanted_, std::nullopt);
+      is_changing = wanted_.has_value();
     }
     for (const Answer& one : answers) {
       if (one.committed)
         tailer.committed(one.source, one.batch);
       else
         tailer.rejected(one.source, one.batch);
+      deliveries_.settle(one.batch, one.committed);
     }
     uncommitted -= std::min(uncommitted, answers.size());
     if (configuration) {
       tailer.set_logs(std::move(configuration->logs));
       tailer.set_context(std::move(configuration->context));
       watcher_.watch(tailer.directories());
+    }
+    if (!is_changing) {
+      const auto delivered = take_deliveries(tailer, stop);
+      if (!delivered)
+        return;
+      uncommitted += *delivered;
     }
     for (model::Tally& tally : tailer.poll(clock_.now())) {
       uncommitted += tally.batch != 0 ? 1 : 0;

@@ -13,8 +13,10 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/mutex.hpp"
+#include "engine/deliveries.hpp"
 #include "model/usage.hpp"
 #include "usage/seen_ids.hpp"
+#include "usage/tailer.hpp"
 #include "usage/watcher.hpp"
 
 namespace keyherd::engine {
@@ -42,6 +44,8 @@ class TailThread {
   void committed(const std::string& source, std::uint64_t batch);
   // It will not be committed.
   void refused(const std::string& source, std::uint64_t batch);
+  // Lines for one of the logs. False: too many wait for the store already.
+  bool deliver(Delivery delivery);
   void stop();
 
  private:
@@ -56,6 +60,8 @@ class TailThread {
   };
   void answer(Answer answer);
   void run(const std::stop_token& stop);
+  // Sums up what was delivered; how many batches that gave. Nothing when stopped.
+  std::optional<std::size_t> take_deliveries(usage::Tailer& tailer, const std::stop_token& stop);
 
   const FileSystem& files_;
   const Clock& clock_;
@@ -63,6 +69,7 @@ class TailThread {
   const usage::SeenIds::Limits request_ids_;
   Post post_;
   usage::Watcher watcher_;
+  Deliveries deliveries_{{}};
   Mutex mutex_;
   std::optional<Configuration> wanted_ KH_GUARDED_BY(mutex_);
   std::vector<Answer> answers_ KH_GUARDED_BY(mutex_);

@@ -65,6 +65,8 @@ class Threads final : public WorkerThreads {
     return jobs_.size() < kStoreQueue / 2 && jobs_.try_push(std::move(job));
   }
 
+  bool deliver(Delivery delivery) override { return tail_.deliver(std::move(delivery)); }
+
   void acknowledge(const std::string& source, std::uint64_t batch) override {
     tail_.committed(source, batch);
   }

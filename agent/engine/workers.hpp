@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/redactor.hpp"
+#include "engine/deliveries.hpp"
 #include "engine/effects.hpp"
 #include "engine/engine.hpp"
 #include "engine/tail_thread.hpp"
@@ -33,6 +34,8 @@ class WorkerThreads : public Effects {
  public:
   // The same as Effects::with_store, for any thread; false when the queue is full.
   virtual bool try_with_store(std::function<void(store::Store&)> job) = 0;
+  // Any thread; false: too many lines wait for the store already.
+  virtual bool deliver(Delivery delivery) = 0;
   // No new evidence from here on: probes, hooks and the tailer end.
   virtual void stop_sources() = 0;
   // Then the store: what was handed in is still done.

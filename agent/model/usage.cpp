@@ -52,6 +52,7 @@ void SourceCounts::add(const SourceCounts& other) {
   accumulate(truncations, other.truncations);
   accumulate(read_errors, other.read_errors);
   accumulate(models_folded, other.models_folded);
+  accumulate(skipped, other.skipped);
   accumulate(future, other.future);
   accumulate(late, other.late);
   accumulate(lost_bytes, other.lost_bytes);

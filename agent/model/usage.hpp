@@ -122,6 +122,7 @@ struct SourceCounts {
   std::int64_t late = 0;        // lines older than the history that is kept: in the totals alone
   std::int64_t lost_bytes = 0;  // unread, and gone
   std::int64_t conflicts = 0;   // duplicates with other numbers than the line that was counted
+  std::int64_t skipped = 0;     // lines of the format that are no request
   void add(const SourceCounts& other);
   friend bool operator==(const SourceCounts&, const SourceCounts&) = default;
 };
@@ -186,10 +187,15 @@ struct Tally {
 // A usage log as configured.
 struct UsageLog {
   std::string id;
-  std::string path;  // may be a glob
-  std::string format = "keyherd";
-  std::map<std::string, std::string> fields;  // own mapping: canonical field → JSON Pointer
-  bool start_at_end = false;                  // at the very first start only
+  std::string path;                // may be a glob
+  std::string format = "keyherd";  // empty: `fields` alone
+  // Own mapping, in place of the format's: canonical field → where it stands, in what unit.
+  std::map<std::string, std::string> fields;
+  std::map<std::string, std::string> units;
+  std::map<std::string, std::int64_t> status_words;  // what the log says → HTTP status
+  std::map<std::string, std::string> only;           // JSON Pointer → values of lines that count
+  std::map<std::string, std::string> key_names;      // what the log calls a key → its id
+  bool start_at_end = false;                         // at the very first start only
   std::optional<std::chrono::nanoseconds> idle_after;  // silence worth an alert
   std::uint64_t lag_threshold_bytes = 64ULL << 20U;
   std::uint32_t max_line_bytes = 1U << 20U;

@@ -38,6 +38,7 @@ void visit_counters(model::SourceCounts& counts, const CounterVisitor& visit) {
   visit("late", counts.late);
   visit("lost_bytes", counts.lost_bytes);
   visit("conflicts", counts.conflicts);
+  visit("skipped", counts.skipped);
 }
 
 void visit_counters(model::ProbeTotals& totals, const CounterVisitor& visit) {

@@ -61,6 +61,9 @@ class Accumulator {
     scope_ = scope;
   }
 
+  [[nodiscard]] bool knows_key(std::string_view log_name) const {
+    return names_.knows_key(log_name);
+  }
   void add(const Record& record, std::uint64_t offset);
   void reject(model::RejectReason reason, std::optional<Field> field, std::uint64_t offset);
   // What the reader itself has to say.

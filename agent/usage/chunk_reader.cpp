@@ -125,4 +125,13 @@ Status ChunkReader::finish(const ReadableFile& file, model::FileCursor& cursor, 
   return {};
 }
 
+void ChunkReader::take(std::string lines, Accumulator& into) {
+  into.counts().read_bytes += static_cast<std::int64_t>(lines.size());
+  if (!lines.ends_with('\n'))
+    lines += '\n';
+  const std::size_t size = lines.size();
+  lines.append(RecordParser::kPadding, ' ');
+  parser_.parse({lines.data(), size}, 0, *format_, max_line_, into);
+}
+
 }  // namespace keyherd::usage

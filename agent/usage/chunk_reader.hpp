@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/files.hpp"
@@ -34,6 +35,9 @@ class ChunkReader {
   Result<Step> step(const ReadableFile& file, model::FileCursor& cursor, Accumulator& into);
   // Takes what is left without a newline as the last line: for a file that nobody writes any more.
   Status finish(const ReadableFile& file, model::FileCursor& cursor, Accumulator& into);
+
+  // Lines that are in memory already; the last may lack its newline.
+  void take(std::string lines, Accumulator& into);
 
  private:
   struct Fed {

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+#include "usage/mapping.hpp"
+#include "usage/presets.hpp"
+
 namespace keyherd::usage {
 
 namespace {
@@ -17,50 +21,78 @@ constexpr std::array<std::string_view, kFieldCount> kFieldNames{"ts",
                                                                 "status",
                                                                 "latency_ms",
                                                                 "request_id",
-                                                                "cost_usd"};
+                                                                "cost_usd",
+                                                                "started_at"};
 
-std::optional<Field> field_from_string(std::string_view name) {
-  const auto found = std::find(kFieldNames.begin(), kFieldNames.end(), name);
-  if (found == kFieldNames.end())
-    return std::nullopt;
-  return static_cast<Field>(found - kFieldNames.begin());
+constexpr auto kNativeEntries = [] {
+  std::array<Format::Entry, kNativeFieldCount> entries{};
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    entries[i] = {kFieldNames[i], static_cast<Field>(i)};
+  return entries;
+}();
+
+// "a | b"
+std::vector<std::string> words_of(std::string_view list) {
+  std::vector<std::string> words;
+  for (const std::string_view word : split(list, '|'))
+    words.emplace_back(trim(word));
+  return words;
 }
 
-// RFC 6901: ~1 is '/', ~0 is '~'.
-std::optional<std::string> unescape(std::string_view token) {
-  std::string name;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] != '~') {
-      name += token[i];
-      continue;
-    }
-    if (++i == token.size() || (token[i] != '0' && token[i] != '1'))
-      return std::nullopt;
-    name += token[i] == '0' ? '~' : '/';
+bool is_plain(const model::UsageLog& log) {
+  return log.fields.empty() && log.units.empty() && log.status_words.empty() && log.only.empty() &&
+         log.key_names.empty();
+}
+
+Status add_own(const model::UsageLog& log, FormatText& text) {
+  for (const auto& [name, source] : log.fields) {
+    const auto field = field_from_string(name);
+    if (!field)
+      return fail(ErrorCode::invalid, "fields: unknown field \"" + name + "\"");
+    text.fields[*field] = {source, ""};
   }
-  return name;
+  for (const auto& [name, unit] : log.units) {
+    const auto field = field_from_string(name);
+    if (!field || !text.fields.contains(*field))
+      return fail(ErrorCode::invalid, "units: there is no field \"" + name + "\"");
+    text.fields[*field].unit = unit;
+  }
+  std::vector<FormatText::StatusWord> words;  // own ones go before the preset's
+  for (const auto& [word, status] : log.status_words)
+    words.push_back({word, static_cast<int>(status)});
+  text.status_words.insert(text.status_words.begin(), words.begin(), words.end());
+  for (const auto& [pointer, allowed] : log.only)
+    text.filters.push_back({FilterText::Rule::only, pointer, words_of(allowed)});
+  text.key_names.insert(log.key_names.begin(), log.key_names.end());
+  return {};
 }
 
-Result<std::vector<std::string>> parse_pointer(std::string_view pointer) {
-  std::vector<std::string> path;
-  if (!pointer.starts_with('/'))
-    return fail(ErrorCode::invalid, "a JSON Pointer starts with '/'");
-  while (!pointer.empty()) {
-    pointer.remove_prefix(1);
-    const std::size_t end = std::min(pointer.find('/'), pointer.size());
-    auto name = unescape(pointer.substr(0, end));
-    if (!name)
+Result<FormatText> text_of(const model::UsageLog& log) {
+  FormatText text;
+  // Own fields stand alone unless a preset is named.
+  const std::string name = log.format.empty() && log.fields.empty() ? "keyherd" : log.format;
+  if (!name.empty()) {
+    const Preset* preset = find_preset(name);
+    if (preset == nullptr)
       return fail(ErrorCode::invalid,
-                  "in a JSON Pointer '~' is written '~0' and '/' inside a name '~1'");
-    path.push_back(std::move(*name));
-    pointer.remove_prefix(end);
+                  "unknown format \"" + log.format + "\"; use a preset, \"keyherd\" or `fields`");
+    text = preset->format;
   }
-  if (path.size() > 16)
-    return fail(ErrorCode::invalid, "a JSON Pointer has at most 16 levels here");
-  return path;
+  KH_TRY(add_own(log, text));
+  return text;
+}
+
+Result<Mapping> mapping_of(const model::UsageLog& log) {
+  KH_ASSIGN(const FormatText text, text_of(log));
+  return make_mapping(text);
 }
 
 }  // namespace
+
+Status check_format(const model::UsageLog& log) {
+  KH_TRY(mapping_of(log));
+  return {};
+}
 
 const std::array<std::string_view, kFieldCount>& field_names() {
   return kFieldNames;
@@ -68,75 +100,32 @@ const std::array<std::string_view, kFieldCount>& field_names() {
 std::string_view to_string(Field field) {
   return kFieldNames[static_cast<std::size_t>(field)];
 }
+std::optional<Field> field_from_string(std::string_view name) {
+  const auto found = std::find(kFieldNames.begin(), kFieldNames.end(), name);
+  if (found == kFieldNames.end())
+    return std::nullopt;
+  return static_cast<Field>(found - kFieldNames.begin());
+}
 
 Format Format::native() {
-  Format format;
-  for (std::size_t i = 0; i < kFieldCount; ++i)
-    format.entry(kRoot, std::string(kFieldNames[i])).field = static_cast<Field>(i);
-  return format;
-}
-
-Result<Format> Format::of(const model::UsageLog& log) {
-  const std::string where = "usage_logs." + log.id + ": ";
-  if (log.fields.empty()) {
-    if (log.format != "keyherd")
-      return fail(ErrorCode::invalid,
-                  where + "unknown format \"" + log.format + "\"; use \"keyherd\" or `fields`");
-    return native();
-  }
-  Format format;
-  for (const auto& [name, pointer] : log.fields) {
-    const auto field = field_from_string(name);
-    if (!field)
-      return fail(ErrorCode::invalid, where + "fields: unknown field \"" + name + "\"");
-    if (auto added = format.add(*field, pointer); !added)
-      return fail(with_context(std::move(added).error(), where + "fields." + name));
-  }
-  for (const std::string_view required : {"ts", "key"}) {
-    if (!log.fields.contains(std::string(required)))
-      return fail(ErrorCode::invalid,
-                  where + "fields: \"" + std::string(required) + "\" is required");
-  }
-  return format;
-}
-
-const Format::Entry* Format::find(std::uint32_t node, std::string_view name) const {
-  for (const Entry& candidate : nodes_[node]) {
-    if (candidate.name == name)
-      return &candidate;
-  }
-  return nullptr;
-}
-
-Status Format::add(Field field, std::string_view pointer) {
-  KH_ASSIGN(const auto path, parse_pointer(pointer));
-  std::uint32_t node = kRoot;
-  for (std::size_t i = 0; i + 1 < path.size(); ++i)
-    node = child_of(node, path[i]);
-  Entry& last = entry(node, path.back());
-  if (last.field)
-    return fail(ErrorCode::invalid, "another field has the same JSON Pointer");
-  last.field = field;
   return {};
 }
 
-std::uint32_t Format::child_of(std::uint32_t node, const std::string& name) {
-  if (const std::uint32_t child = entry(node, name).child; child != kRoot)
-    return child;
-  const auto child = static_cast<std::uint32_t>(nodes_.size());
-  nodes_.emplace_back();
-  entry(node, name).child = child;
-  return child;
+Result<Format> Format::of(const model::UsageLog& log) {
+  if ((log.format.empty() || log.format == "keyherd") && is_plain(log))
+    return native();
+  const auto mapping = mapping_of(log);
+  if (!mapping)
+    return fail(with_context(mapping.error(), "usage_logs." + log.id));
+  Format format;
+  format.mapping_ = std::make_shared<const Mapping>(*mapping);
+  return format;
 }
 
-Format::Entry& Format::entry(std::uint32_t node, const std::string& name) {
-  auto& entries = nodes_[node];
-  const auto found = std::find_if(entries.begin(), entries.end(),
-                                  [&](const Entry& each) { return each.name == name; });
-  if (found != entries.end())
-    return *found;
-  entries.push_back(Entry{name, std::nullopt, kRoot});
-  return entries.back();
+const Format::Entry* Format::find(std::string_view name) {
+  const auto found = std::find_if(kNativeEntries.begin(), kNativeEntries.end(),
+                                  [&](const Entry& entry) { return entry.name == name; });
+  return found == kNativeEntries.end() ? nullptr : &*found;
 }
 
 }  // namespace keyherd::usage

@@ -1,10 +1,11 @@
 #pragma once
 
-// Where in a line's JSON the canonical fields stand. Formats are data: a tree of names, walked
-// along with the document.
+// Where in a line's JSON the canonical fields stand, and what must be done to a value before it
+// means what ours means. The native format is read straight; every other one is a Mapping.
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,37 +28,40 @@ enum class Field : std::uint8_t {
   status,
   latency_ms,
   request_id,
-  cost_usd
+  cost_usd,
+  started_at  // of mappings only: the latency is ts minus this where none is logged
 };
-inline constexpr std::size_t kFieldCount = 12;
+inline constexpr std::size_t kFieldCount = 13;
+inline constexpr std::size_t kNativeFieldCount = 12;
 const std::array<std::string_view, kFieldCount>& field_names();
 std::string_view to_string(Field field);
+std::optional<Field> field_from_string(std::string_view name);
+// Whether a log's format, fields and units can be read. Error: invalid.
+Status check_format(const model::UsageLog& log);
+
+struct Mapping;
 
 class Format {
  public:
-  static constexpr std::uint32_t kRoot = 0;
-  // What a member of an object (or an element of an array, named by its index) is to us.
+  // A name of the native format and its field.
   struct Entry {
-    std::string name;
-    std::optional<Field> field;
-    std::uint32_t child = kRoot;  // node below it; kRoot: nothing below it is wanted
+    std::string_view name;
+    Field field;
   };
 
   // All fields at the top, under their canonical names.
   static Format native();
-  // The format that a log is configured with: "keyherd", or own `fields`, canonical field to JSON
-  // Pointer; ts and key are required. Errors: invalid.
+  // The format that a log is configured with: native, a preset, an own mapping, or a preset with
+  // fields of its own. Errors: invalid.
   static Result<Format> of(const model::UsageLog& log);
 
-  // nullptr: not wanted.
-  [[nodiscard]] const Entry* find(std::uint32_t node, std::string_view name) const;
+  // nullptr: the native format.
+  [[nodiscard]] const Mapping* mapping() const { return mapping_.get(); }
+  // Of the native format; nullptr: not wanted.
+  [[nodiscard]] static const Entry* find(std::string_view name);
 
  private:
-  Format() : nodes_(1) {}
-  Status add(Field field, std::string_view pointer);
-  std::uint32_t child_of(std::uint32_t node, const std::string& name);
-  Entry& entry(std::uint32_t node, const std::string& name);
-  std::vector<std::vector<Entry>> nodes_;
+  std::shared_ptr<const Mapping> mapping_;
 };
 
 }  // namespace keyherd::usage

@@ -57,6 +57,9 @@ class Names {
 
   // By any name that a log may use; kNone: unknown.
   std::uint32_t key(std::string_view log_name);
+  [[nodiscard]] bool knows_key(std::string_view log_name) const {
+    return log_names_.find(log_name) != NameTable::kNone;
+  }
   [[nodiscard]] const std::string& key_id(std::uint32_t key) const { return keys_[key].id; }
   [[nodiscard]] bool per_minute(std::uint32_t key) const { return keys_[key].per_minute; }
   // Whether anything of the key's provider has a price.

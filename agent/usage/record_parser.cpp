@@ -10,6 +10,7 @@
 #include <limits>
 #include <string>
 
+#include "usage/mapped_reader.hpp"
 #include "usage/timestamp.hpp"
 
 namespace keyherd::usage {
@@ -126,6 +127,8 @@ bool assign(Field field, std::string_view token, bool is_string, Draft& draft) {
       return !is_string && parse_count(token, record.status) && record.status <= 999;
     case Field::latency_ms:
       return !is_string && parse_milliseconds(token, record.latency_ms);
+    case Field::started_at:  // not in the native format
+      break;
   }
   return false;
 }
@@ -149,12 +152,6 @@ bool read_value(Field field, ondemand::value& value, Draft& draft) {
 // an earlier line is tried first.
 class Expectation {
  public:
-  void start(const Format& format) {
-    if (&format == format_)
-      return;
-    format_ = &format;
-    known_ = 0;
-  }
   const Format::Entry* lookup(std::size_t position, ondemand::raw_json_string name) {
     if (position < known_ && names_[position].is(name.raw()))
       return names_[position].entry;
@@ -199,7 +196,7 @@ class Expectation {
 
   const Format::Entry* learn(std::size_t position, ondemand::raw_json_string name) {
     const std::string_view text = name_of(name);
-    const Format::Entry* entry = format_->find(Format::kRoot, text);
+    const Format::Entry* entry = Format::find(text);
     if (position > known_ || position >= names_.size() || text.size() > kMaxName)
       return entry;
     names_[position].set(text);
@@ -219,7 +216,6 @@ class Expectation {
   }
 
  private:
-  const Format* format_ = nullptr;
   std::size_t known_ = 0;
   std::array<Name, 32> names_{};
 };
@@ -229,54 +225,9 @@ void note_bad(Field field, Draft& draft) {
     draft.bad = field;
 }
 
-bool walk(ondemand::value& value, const Format& format, std::uint32_t node, Draft& draft);
-
-// false: not JSON.
-bool take_entry(const Format::Entry* entry, ondemand::value& value, const Format& format,
-                Draft& draft) {
-  if (entry == nullptr)
-    return true;
-  if (entry->child != Format::kRoot) {
-    if (entry->field)
-      note_bad(*entry->field, draft);
-    return walk(value, format, entry->child, draft);
-  }
-  if (!read_value(*entry->field, value, draft))
-    note_bad(*entry->field, draft);
-  return true;
-}
-
-// Below the top level: only where an own mapping points there. As deep as its longest pointer.
-bool walk(ondemand::value& value, const Format& format, std::uint32_t node, Draft& draft) {
-  ondemand::json_type type{};
-  if (value.type().get(type) != simdjson::SUCCESS)
-    return false;
-  if (type == ondemand::json_type::object) {
-    ondemand::object object;
-    if (value.get_object().get(object) != simdjson::SUCCESS)
-      return false;
-    for (auto item : object) {
-      if (item.error() != simdjson::SUCCESS)
-        return false;
-      ondemand::field& member = item.value_unsafe();
-      const Format::Entry* entry = format.find(node, Expectation::name_of(member.key()));
-      if (!take_entry(entry, member.value(), format, draft))
-        return false;
-    }
-  } else if (type == ondemand::json_type::array) {
-    ondemand::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS)
-      return false;
-    std::size_t index = 0;
-    for (auto item : array) {
-      if (item.error() != simdjson::SUCCESS)
-        return false;
-      const Format::Entry* entry = format.find(node, std::to_string(index++));
-      if (!take_entry(entry, item.value_unsafe(), format, draft))
-        return false;
-    }
-  }
-  return true;
+void take_entry(const Format::Entry* entry, ondemand::value& value, Draft& draft) {
+  if (entry != nullptr && !read_value(entry->field, value, draft))
+    note_bad(entry->field, draft);
 }
 
 Outcome judge(const Draft& draft) {
@@ -295,9 +246,10 @@ struct RecordParser::State {
   ondemand::parser batch;
   ondemand::parser single;
   Expectation expectation;
+  MappedReader mapped;
 
   // Of one call of parse().
-  const Format* format = nullptr;
+  const Mapping* mapping = nullptr;  // none: the native format
   Accumulator* into = nullptr;
   std::size_t max_line = 0;
   const char* origin = nullptr;  // the byte at `offset`
@@ -309,6 +261,8 @@ struct RecordParser::State {
 
   template <class Document>
   Outcome read(Document& document, Draft& draft) {
+    if (mapping != nullptr)
+      return mapped.read(document, *mapping, *into) ? Outcome{} : kBroken;
     ondemand::object object;
     if (document.get_object().get(object) != simdjson::SUCCESS)
       return kBroken;
@@ -319,17 +273,18 @@ struct RecordParser::State {
         return kBroken;
       ondemand::field& member = item.value_unsafe();
       const Format::Entry* entry = expectation.lookup(position++, member.key());
-      if (!take_entry(entry, member.value(), *format, draft))
-        return kBroken;
+      take_entry(entry, member.value(), draft);
     }
     return judge(draft);
   }
 
   void settle(const Outcome& outcome, const Draft& draft, const char* line) {
-    if (outcome.kind == Outcome::Kind::good)
-      into->add(draft.record, place(line));
-    else
+    if (outcome.kind != Outcome::Kind::good)
       into->reject(outcome.reason, outcome.field, place(line));
+    else if (mapping != nullptr)
+      mapped.settle(*into, place(line));
+    else
+      into->add(draft.record, place(line));
   }
 
   // Whether the document that began on the line with this newline also ended on it, alone.
@@ -422,8 +377,7 @@ RecordParser::~RecordParser() = default;
 void RecordParser::parse(std::string_view block, std::uint64_t offset, const Format& format,
                          std::size_t max_line, Accumulator& into) {
   State& state = *state_;
-  state.format = &format;
-  state.expectation.start(format);
+  state.mapping = format.mapping();
   state.into = &into;
   state.max_line = max_line;
   state.origin = block.data();

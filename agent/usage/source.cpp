@@ -88,6 +88,8 @@ std::vector<model::FileCursor> Source::committed_cursors() const {
 }
 
 std::vector<std::string> Source::directories() const {
+  if (log_.path.empty())
+    return {};
   std::vector<std::string> directories{fixed_directory(log_.path)};
   for (const Generation& each : generations_) {
     if (each.listed)
@@ -99,7 +101,7 @@ std::vector<std::string> Source::directories() const {
 std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is_taken,
                                          Instant now) {
   has_more_ = false;
-  if (!format_)
+  if (!format_ || log_.path.empty())
     return status_tally();
   if (before_) {
     look_at_sizes(now);
@@ -110,10 +112,7 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   begin_at_end(shared, now);
   first_look_ = false;
   before_ = generations_;
-  if (log_.dedup) {
-    shared.seen.advance(now.wall);
-    sums_.set_seen(shared.seen, hash64(log_.id));
-  }
+  begin_seen(shared, now);
   shared.reader.set_lines(*format_, log_.max_line_bytes);
   read(shared, now);
   retire(shared, now);
@@ -121,6 +120,34 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   auto tally = make_tally(shared, now);
   if (!tally || tally->batch == 0)
     before_.reset();
+  return tally;
+}
+
+void Source::begin_seen(const Shared& shared, Instant now) {
+  if (!log_.dedup)
+    return;
+  shared.seen.advance(now.wall);
+  sums_.set_seen(shared.seen, hash64(log_.id));
+}
+
+// Between two polls nothing is summed up that is not in a Tally already.
+Result<model::Tally> Source::take_delivery(const Shared& shared, std::string lines, Instant now) {
+  static const std::string kPlace = "the body";
+  if (!format_)
+    return fail(ErrorCode::invalid, problem_);
+  sums_.set_now(now.wall);
+  sums_.set_file(kPlace);
+  begin_seen(shared, now);
+  shared.reader.set_lines(*format_, log_.max_line_bytes);
+  shared.reader.take(std::move(lines), sums_);
+  last_read_at_ = now.wall;
+  model::Tally tally;
+  sums_.take(tally);
+  tally.source = log_.id;
+  tally.status = status();
+  tally.seen = shared.seen.take_new();
+  tally.seen_from = shared.seen.oldest_epoch();
+  reported_ = tally.status;
   return tally;
 }
 

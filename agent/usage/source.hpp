@@ -88,6 +88,8 @@ class Source {
   [[nodiscard]] std::vector<std::string> directories() const;
 
   std::optional<model::Tally> poll(const Shared& shared, const IsTaken& is_taken, Instant now);
+  // Of lines that are in no file; the batch is not set. Error invalid: the format.
+  Result<model::Tally> take_delivery(const Shared& shared, std::string lines, Instant now);
   void committed(std::uint64_t batch);
   void rejected(std::uint64_t batch, SeenIds& seen);
   // A batch that waits will never be answered.
@@ -127,6 +129,7 @@ class Source {
   void replace(Generation& generation);
 
   // source.cpp: what is in them.
+  void begin_seen(const Shared& shared, Instant now);
   void read(const Shared& shared, Instant now);
   std::vector<Generation*> unread_generations(Instant now);
   std::uint64_t read_generation(const Shared& shared, Generation& generation, std::uint64_t limit,

@@ -1,6 +1,7 @@
 #include "usage/tailer.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "usage/chunk_reader.hpp"
@@ -13,7 +14,8 @@ namespace {
 
 // What makes a source another one: where and how it is read. Alert thresholds do not.
 bool reads_alike(const model::UsageLog& a, const model::UsageLog& b) {
-  return a.path == b.path && a.format == b.format && a.fields == b.fields &&
+  return a.path == b.path && a.format == b.format && a.fields == b.fields && a.units == b.units &&
+         a.status_words == b.status_words && a.only == b.only && a.key_names == b.key_names &&
          a.max_line_bytes == b.max_line_bytes && a.dedup == b.dedup;
 }
 
@@ -27,6 +29,8 @@ struct Tailer::State {
   SeenIds seen;
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
+  std::uint64_t deliveries = 0;
+  std::map<std::uint64_t, model::SeenBlock> delivered;  // not answered yet: what each remembered
 
   Source* find(const std::string& id) {
     const auto found = std::find_if(sources.begin(), sources.end(),
@@ -108,12 +112,30 @@ std::vector<model::Tally> Tailer::poll(Instant now) {
   return tallies;
 }
 
+Result<model::Tally> Tailer::take_delivery(const std::string& log, std::string lines, Instant now) {
+  Source* source = state_->find(log);
+  if (source == nullptr)
+    return fail(ErrorCode::not_found, "no usage log '" + log + "'");
+  const Source::Shared shared{state_->files, state_->options, *state_->reader, state_->seen};
+  KH_ASSIGN(model::Tally tally, source->take_delivery(shared, std::move(lines), now));
+  tally.batch = kFirstDelivery + state_->deliveries++;
+  state_->delivered[tally.batch] = tally.seen;
+  return tally;
+}
+
 void Tailer::committed(const std::string& source, std::uint64_t batch) {
+  if (state_->delivered.erase(batch) > 0)
+    return;
   if (Source* found = state_->find(source))
     found->committed(batch);
 }
 
 void Tailer::rejected(const std::string& source, std::uint64_t batch) {
+  if (const auto found = state_->delivered.find(batch); found != state_->delivered.end()) {
+    state_->seen.forget(found->second);
+    state_->delivered.erase(found);
+    return;
+  }
   if (Source* found = state_->find(source))
     found->rejected(batch, state_->seen);
 }

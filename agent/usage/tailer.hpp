@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
+#include "base/result.hpp"
 #include "model/usage.hpp"
 #include "usage/seen_ids.hpp"
 
@@ -31,6 +32,9 @@ struct TailerOptions {
 
 class Tailer {
  public:
+  // Batches of deliveries count from here; those of files stay below.
+  static constexpr std::uint64_t kFirstDelivery = 1ULL << 62U;
+
   // `files` outlives the Tailer. `restored`: all committed cursors, of whatever source.
   Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
          std::vector<model::FileCursor> restored, TailerOptions options = {});
@@ -50,6 +54,9 @@ class Tailer {
   // for every source that has something to say. With batch != 0 it must be answered by committed()
   // or rejected(): until then that source is not read on. batch == 0 carries status alone.
   std::vector<model::Tally> poll(Instant now);
+  // Sums up lines that came by another way than a file, in the format of the log. The batch is to
+  // be answered like one of poll(). Errors: not_found (no such log), invalid (its format).
+  Result<model::Tally> take_delivery(const std::string& log, std::string lines, Instant now);
   // The batch is in the store: reading may go on from there. Unknown batches are ignored.
   void committed(const std::string& source, std::uint64_t batch);
   // It is not in the store: the same lines are read again.

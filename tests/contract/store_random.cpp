@@ -58,6 +58,7 @@ void add_usage(std::mt19937& random, store::Batch& batch) {
   source.read_bytes = below(random, 10'000);
   source.records = below(random, 2);
   source.rejected[static_cast<std::size_t>(below(random, 7))] = below(random, 3);
+  source.skipped = below(random, 3);
   source.future = below(random, 2);
   source.conflicts = below(random, 2);
   source.lost_bytes = below(random, 2);

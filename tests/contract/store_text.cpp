@@ -16,9 +16,9 @@ static std::string text_of(const std::optional<WallTime>& time) {
 }
 
 static std::string text_of(const model::SourceCounts& c) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}", c.read_bytes, c.records, c.rejected,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}", c.read_bytes, c.records, c.rejected,
                      c.suspect, c.renames, c.truncations, c.read_errors, c.models_folded, c.future,
-                     c.late, c.lost_bytes, c.conflicts);
+                     c.late, c.lost_bytes, c.conflicts, c.skipped);
 }
 
 static std::string text_of(const model::ProbeTotals& t) {

@@ -30,6 +30,9 @@ class FakeControl final : public Control {
     pool->pool.id = "prod";
     pool->pool.keys = {"k1"};
     snapshot->pools.push_back(pool);
+    auto source = std::make_shared<model::SourceView>();
+    source->log.id = "gateway";
+    snapshot->sources.push_back(source);
     snapshot->agent.ready = true;
     snapshot_ = snapshot;
   }
@@ -78,6 +81,21 @@ class FakeControl final : public Control {
   }
   std::vector<Firing> schedule(WallTime, std::size_t) const override { return {}; }
 
+  Pending<DeliveryReport> deliver_usage(std::string log, std::string lines) override {
+    delivered = lines;
+    if (lags)
+      return ready<DeliveryReport>(fail(ErrorCode::unavailable, "the state cannot be saved"));
+    DeliveryReport report;
+    report.log = std::move(log);
+    report.counts.records = 2;
+    report.counts.skipped = 1;
+    report.counts.rejected[static_cast<std::size_t>(model::RejectReason::bad_json)] = 3;
+    report.samples = {"bad_json at byte 9 of the body"};
+    return ready<DeliveryReport>(report);
+  }
+
+  std::string delivered;
+  bool lags = false;
   std::int64_t generation = 3;
   RotateCommand last;
   UsageRange asked;
@@ -262,4 +280,44 @@ TEST_CASE("every route of the table is served and has a summary") {
   CHECK(route_table().size() == surface.routes.size());
   for (const RouteInfo& info : route_table())
     CHECK_FALSE(info.summary.empty());
+}
+
+TEST_CASE("usage is taken from consumers and answered with what became of it") {
+  Surface surface;
+  surface.add_token("reader", model::Role::read);
+  surface.add_token("consumer", model::Role::consume);
+  surface.access->tokens.add(Secret("confined"), {model::Role::consume, {"prod"}});
+  const auto deliver = [&](const char* token,
+                           std::multimap<std::string, std::string> headers = {}) {
+    headers.merge(surface.token(token));
+    return surface.ask("POST", "/api/v1/usage", {}, "{}\n", headers, {{"log", "http"}});
+  };
+  CHECK(deliver("reader").response->status == 403);
+  CHECK(deliver("confined").response->status == 403);
+  CHECK(deliver("consumer", {{"content-encoding", "gzip"}}).response->status == 415);
+  CHECK(surface.control.delivered.empty());
+  const auto answer = deliver("consumer");
+  CHECK(answer.response->status == 200);
+  CHECK(surface.control.delivered == "{}\n");
+  CHECK(json::parse(answer.response->body) ==
+        json{{"log", "http"},
+             {"lines", 6},
+             {"counted", 2},
+             {"skipped", 1},
+             {"rejected", {{"bad_json", 3}}},
+             {"samples", {"bad_json at byte 9 of the body"}}});
+  // The only configured log need not be named.
+  const auto only = surface.ask("POST", "/api/v1/usage", {}, "{}\n", surface.token("consumer"));
+  CHECK(json::parse(only.response->body)["log"] == "gateway");
+}
+
+TEST_CASE("while the store lags, usage is put off with a time to come again") {
+  Surface surface;
+  surface.add_token("consumer", model::Role::consume);
+  surface.control.lags = true;
+  const auto answer = surface.ask("POST", "/api/v1/usage", {}, "{}\n", surface.token("consumer"));
+  CHECK(answer.response->status == 429);
+  const std::pair<std::string, std::string> retry{"Retry-After", "5"};
+  const auto& headers = answer.response->headers;
+  CHECK(std::count(headers.begin(), headers.end(), retry) == 1);
 }

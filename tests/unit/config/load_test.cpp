@@ -212,6 +212,49 @@ token = "env:T"
   CHECK(config.tokens[1].pools == std::vector<std::string>{"prod"});
 }
 
+TEST_CASE("a usage log has a preset, fields of its own, or both") {
+  const auto config = parse(R"([providers.p]
+type = "deepseek"
+[keys.k]
+provider = "p"
+secret = "env:K"
+[usage_logs.a]
+path = "/a.log"
+format = "nginx_json"
+fields = { key = "/consumer | /key_id" }
+key_names = { shop = "k" }
+[usage_logs.b]
+path = "/b.log"
+fields = { ts = "/t", key = "/k", input_tokens = "/in + /cached", latency_ms = "/l" }
+units = { ts = "ms", latency_ms = "s" }
+status_words = { ok = 200, "*Timeout" = 408 }
+only = { "/type" = "llm | chat" }
+[usage_logs.c]
+path = "/c.log"
+)");
+  CHECK(config.usage_logs[0].format == "nginx_json");
+  CHECK(config.usage_logs[0].fields.at("key") == "/consumer | /key_id");
+  CHECK(config.usage_logs[0].key_names.at("shop") == "k");
+  CHECK(config.usage_logs[1].format.empty());
+  CHECK(config.usage_logs[1].units.at("ts") == "ms");
+  CHECK(config.usage_logs[1].status_words.at("*Timeout") == 408);
+  CHECK(config.usage_logs[1].only.at("/type") == "llm | chat");
+  CHECK(config.usage_logs[2].format == "keyherd");
+}
+
+TEST_CASE("what a format cannot be read with is an error of its log") {
+  const std::string text = "[usage_logs.a]\npath = \"/a.log\"\nunits = { latency_ms = \"h\" }\n";
+  const auto files = make_posix_file_system();
+  const auto refused = parse_config(text, "k.toml", *files,
+                                    {{}, [](const model::UsageLog& log) {
+                                       return log.units.at("latency_ms") == "h"
+                                                  ? Status(fail(ErrorCode::invalid, "no such unit"))
+                                                  : Status{};
+                                     }});
+  REQUIRE(refused.errors.size() == 1);
+  CHECK(to_string(refused.errors[0]) == "k.toml:1:1: usage_logs.a: no such unit");
+}
+
 TEST_CASE("relative paths begin where the file is; :memory: is no path") {
   const auto config = parse(R"([agent]
 state = "db/k.db"
@@ -314,7 +357,7 @@ TEST_CASE("the examples load without errors") {
   const auto files = make_posix_file_system();
   for (const char* name : {"minimal", "production"}) {
     const auto result = config::load_config(
-        std::string(KEYHERD_SOURCE) + "/examples/" + name + ".toml", *files, {{"keyherd"}});
+        std::string(KEYHERD_SOURCE) + "/examples/" + name + ".toml", *files, {{"keyherd"}, {}});
     CHECK(lines(result.errors) == std::vector<std::string>());
     REQUIRE(result.config);
     CHECK_FALSE(result.config->keys.empty());

@@ -269,6 +269,7 @@ TEST_CASE("samples name reason, field and place but never a value") {
 
 TEST_CASE("an own mapping reaches into objects and arrays") {
   model::UsageLog log;
+  log.format = "";
   log.fields = {{"ts", "/at"},
                 {"key", "/meta/key"},
                 {"model", "/choices/1/model"},

@@ -9,11 +9,11 @@ using std::chrono::seconds;
 
 namespace {
 const std::string kPath = "/var/log/a.log";
-const std::string kPatterns[] = {kPath, "/var/log/a.log*"};
+const std::string kRotatedPatterns[] = {kPath, "/var/log/a.log*"};
 }  // namespace
 
 TEST_CASE("a renamed file is read to its end while the new one grows") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRotatedPatterns) {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
@@ -72,7 +72,7 @@ TEST_CASE("names that are reused in a cycle confuse nobody") {
 }
 
 TEST_CASE("several rotations between two looks lose no generation") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRotatedPatterns) {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
@@ -122,7 +122,7 @@ TEST_CASE("a renamed file without a successor stays open however long it is sile
 }
 
 TEST_CASE("the last line of a rotated file counts without a newline after the grace, once") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRotatedPatterns) {
     CAPTURE(pattern);
     MemoryFileSystem files;
     Follower follower(files, {log_at(pattern)});
@@ -188,7 +188,7 @@ TEST_CASE("a truncated file is read from its beginning, whatever it grew to") {
 }
 
 TEST_CASE("copy and truncate: what was not yet read is read from the copy, nothing twice") {
-  for (const std::string& pattern : kPatterns) {
+  for (const std::string& pattern : kRotatedPatterns) {
     for (const bool looks_between : {false, true}) {
       CAPTURE(pattern, looks_between);
       MemoryFileSystem files;

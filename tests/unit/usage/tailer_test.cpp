@@ -297,7 +297,7 @@ TEST_CASE("a format that is not understood is the source's problem, not the agen
   follower.drain();
   CHECK(follower.tokens() == 2);
   CHECK(follower.status["bad"].problem ==
-        "usage_logs.bad: unknown format \"nonsense\"; use \"keyherd\" or `fields`");
+        "usage_logs.bad: unknown format \"nonsense\"; use a preset, \"keyherd\" or `fields`");
 }
 
 TEST_CASE("directories are where new lines and files appear") {
