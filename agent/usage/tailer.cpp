@@ -23,7 +23,7 @@ struct Tailer::State {
   const FileSystem& files;
   const TailerOptions options;
   std::vector<model::FileCursor> restored;
-  Names names{UnknownKeys::reject};
+  Names names;
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
 
@@ -49,8 +49,8 @@ struct Tailer::State {
 
 Tailer::Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
                std::vector<model::FileCursor> restored, TailerOptions options)
-    : state_(
-          new State{files, options, std::move(restored), Names{UnknownKeys::reject}, nullptr, {}}) {
+    : state_(new State{
+          files, options, std::move(restored), Names{options.unknown_keys}, nullptr, {}}) {
   set_logs(std::move(logs));
 }
 

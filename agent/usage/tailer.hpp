@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "model/usage.hpp"
+#include "usage/names.hpp"
 
 namespace keyherd::usage {
 
@@ -23,6 +24,8 @@ struct TailerOptions {
   // How long a file that was rotated away must be silent before it is closed for good.
   std::chrono::nanoseconds grace = std::chrono::seconds(60);
   std::size_t max_open_files = 128;  // of one source; idle files beyond it are closed and reopened
+  // Of keys that the context does not name: what they used is rejected, or counted as it is named.
+  UnknownKeys unknown_keys = UnknownKeys::reject;
   // How long the cursor of a file that is gone is kept, to recognise a late copy of it.
   std::chrono::nanoseconds keep_cursors = std::chrono::hours(24 * 7);
 };
