@@ -39,6 +39,14 @@ const std::vector<Command>& command_table() {
        "  keyherd sandbox --scenario examples/demo-sandbox.json --port 9926\n", define_sandbox},
       {"healthcheck", "exit 0 if the agent of this configuration is ready",
        "  keyherd healthcheck\n", define_healthcheck},
+      {"completion", "a completion script for a shell",
+       "  source <(keyherd completion bash)\n"
+       "  keyherd completion zsh > ~/.zfunc/_keyherd\n"
+       "  keyherd completion fish > ~/.config/fish/completions/keyherd.fish\n",
+       define_completion},
+      {"man", "the manual pages",
+       "  keyherd man usage | man -l -\n  keyherd man --directory /usr/local/share/man/man1\n",
+       define_man},
       {"version", "version, commit and libraries", "  keyherd version --json\n", define_version},
   };
   return kTable;
