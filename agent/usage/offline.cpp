@@ -41,7 +41,6 @@ struct OfflineReader::State {
 
   void parse(std::string_view block, std::uint64_t offset) {
     lines.parse(block, offset, format, max_line, sums);
-    sums.counts().read_bytes += static_cast<std::int64_t>(block.size());
   }
 };
 
@@ -85,6 +84,7 @@ Status OfflineReader::read_stream(const ReadMore& more, const std::string& name,
   bool skipping = false;     // inside an over-long line
   while (true) {
     KH_ASSIGN(const std::size_t got, more({buffer.data() + held, room}));
+    state_->sums.counts().read_bytes += static_cast<std::int64_t>(got);
     std::string_view data(buffer.data(), held + got);
     if (skipping) {
       const std::size_t rest = rest_of_line(data);
