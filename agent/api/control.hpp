@@ -43,7 +43,15 @@ struct ActiveKey {
 
 struct UsageRange {
   std::optional<WallTime> from;
-  std::optional<WallTime> to;  // exclusive
+  std::optional<WallTime> to;     // exclusive
+  std::vector<std::string> keys;  // empty: all
+};
+// Reads the history of a range row by row, by key, model and time; ends with the visitor's error.
+using UsageVisitor = std::function<Status(const model::UsageRow&)>;
+using ReadUsage = std::function<Status(const UsageRange&, const UsageVisitor&)>;
+struct UsageAnswer {
+  std::string body;        // JSON
+  std::string next_query;  // of the page that follows; empty: this was the last
 };
 
 // What became of lines that were sent to the agent.
@@ -78,7 +86,8 @@ class Control {
   virtual Pending<std::vector<std::string>> reload() = 0;
 
   // From the store's history.
-  virtual Pending<std::vector<model::UsageRow>> usage(UsageRange range) = 0;
+  // An answer made where the history may be read, so that no list of all rows is needed.
+  virtual Pending<UsageAnswer> usage(std::function<Result<UsageAnswer>(const ReadUsage&)> make) = 0;
   // What wallets lost in the range, against the history of usage.
   virtual Pending<std::vector<model::WalletDrain>> drains(UsageRange range) = 0;
   // Counts lines in the format of a configured usage log; answers when they are in the store.
@@ -88,6 +97,8 @@ class Control {
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
 
+  // Whose days usage is told by when nobody names another zone.
+  [[nodiscard]] virtual std::string timezone() const = 0;
   // The next firings of every pool's schedule, soonest first.
   [[nodiscard]] virtual std::vector<Firing> schedule(WallTime from, std::size_t count) const = 0;
 };

@@ -5,6 +5,7 @@
 
 #include "api/responses.hpp"
 #include "api/scrape_answer.hpp"
+#include "api/usage_answer.hpp"
 #include "api/usage_delivery.hpp"
 #include "api/views.hpp"
 #include "base/json.hpp"
@@ -30,6 +31,16 @@ ServerResponse plain(int status, std::string body) {
   response.status = status;
   response.content_type = "text/plain; charset=utf-8";
   response.body = std::move(body);
+  return response;
+}
+
+ServerResponse respond_usage(const UsageAnswer& answer) {
+  ServerResponse response;
+  response.body = answer.body;
+  response.headers.emplace_back("Cache-Control", "no-store");
+  if (!answer.next_query.empty())
+    response.headers.emplace_back("Link",
+                                  "</api/v1/usage?" + answer.next_query + ">; rel=\"next\"");
   return response;
 }
 
@@ -184,22 +195,15 @@ class Api {
   }
 
   Answer usage(const ServerRequest& request) const {
-    const auto range = usage_range(request);
-    if (!range)
-      return respond_error(range.error());
-    std::vector<std::string> by;
-    for (const auto part : split(request.parameter("by").value_or("key,model,day"), ','))
-      by.emplace_back(part);
-    const auto snapshot = parts_.control.snapshot();
-    const Principal who = caller(request);
-    return when_ready<std::vector<model::UsageRow>>(
-        parts_.clock, parts_.control.usage(*range),
-        [by, snapshot, who](std::vector<model::UsageRow> rows) {
-          std::erase_if(rows,
-                        [&](const auto& row) { return !may_see_key(*snapshot, who, row.key); });
-          const auto body = usage_json(rows, by);
-          return body ? respond(200, *body) : respond_error(body.error());
-        });
+    const auto asked =
+        parse_usage_request(request.query, parts_.control.timezone(), parts_.clock.now().wall);
+    if (!asked)
+      return respond_error(asked.error());
+    const auto make = [asked = *asked, snapshot = parts_.control.snapshot(),
+                       who = caller(request)](const ReadUsage& read) {
+      return make_usage_answer(asked, *snapshot, who, read);
+    };
+    return when_ready<UsageAnswer>(parts_.clock, parts_.control.usage(make), respond_usage);
   }
 
   Answer unaccounted(const ServerRequest& request) const {
@@ -223,11 +227,12 @@ class Api {
   }
 
  private:
-  static Result<UsageRange> usage_range(const ServerRequest& request) {
+  Result<UsageRange> usage_range(const ServerRequest& request) const {
     UsageRange range;
     for (const auto& [name, into] : {std::pair{"from", &range.from}, std::pair{"to", &range.to}}) {
       if (const auto text = request.parameter(name)) {
-        KH_ASSIGN(*into, parse_rfc3339(*text));
+        KH_ASSIGN(*into,
+                  parse_usage_time(*text, parts_.control.timezone(), parts_.clock.now().wall));
       }
     }
     return range;
@@ -342,7 +347,8 @@ const std::vector<Row>& rows() {
        &Api::rotate},
       {{"GET", "/api/v1/rotations", Role::read, "The journal of rotations"}, 0, &Api::rotations},
       {{"GET", "/api/v1/schedule", Role::read, "The next firings"}, 0, &Api::schedule},
-      {{"GET", "/api/v1/usage", Role::read, "Accounting; ?by=key,model,day&from=&to="},
+      {{"GET", "/api/v1/usage", Role::read,
+        "Accounting; ?by=key,model,day&from=&to=&timezone=&limit=, filters like &pool=prod"},
        0,
        &Api::usage},
       {{"GET", "/api/v1/usage/unaccounted", Role::read,

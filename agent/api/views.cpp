@@ -86,17 +86,6 @@ json agent_json(const model::AgentView& agent) {
           {"config_error", agent.config_error}};
 }
 
-std::string dimension_of(const model::UsageRow& row, const std::string& name) {
-  if (name == "key")
-    return row.key;
-  if (name == "model")
-    return row.model;
-  const std::string time = format_rfc3339(model::bucket_start(row.bucket));
-  if (name == "hour")
-    return time.substr(0, 13) + ":00:00Z";
-  return time.substr(0, name == "day" ? 10 : 7);
-}
-
 json counts_json(const model::UsageCounts& counts) {
   const auto per_thousand = model::cost_per_thousand(counts);
   return {{"requests", counts.requests},
@@ -283,36 +272,6 @@ json delivery_json(const DeliveryReport& report) {
           {"skipped", report.counts.skipped},
           {"rejected", rejected},
           {"samples", report.samples}};
-}
-
-const std::vector<std::string>& usage_dimensions() {
-  static const std::vector<std::string> kDimensions{"key", "model", "hour", "day", "month"};
-  return kDimensions;
-}
-
-Result<json> usage_json(const std::vector<model::UsageRow>& rows,
-                        const std::vector<std::string>& by) {
-  for (const std::string& name : by) {
-    const auto& known = usage_dimensions();
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      return fail(ErrorCode::invalid,
-                  "usage cannot be summed by '" + name + "'; use key, model, hour, day or month");
-  }
-  std::map<std::vector<std::string>, model::UsageCounts> groups;
-  for (const model::UsageRow& row : rows) {
-    std::vector<std::string> group;
-    for (const std::string& name : by)
-      group.push_back(dimension_of(row, name));
-    groups[std::move(group)].add(row.counts);
-  }
-  json list = json::array();
-  for (const auto& [group, counts] : groups) {
-    json line = counts_json(counts);
-    for (std::size_t i = 0; i < by.size(); ++i)
-      line[by[i]] = group[i];
-    list.push_back(std::move(line));
-  }
-  return list;
 }
 
 json error_json(std::string_view code, std::string_view message) {

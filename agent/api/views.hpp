@@ -33,12 +33,6 @@ nlohmann::json firing_json(const Firing& firing);
 nlohmann::json drains_json(const std::vector<model::WalletDrain>& drains);
 nlohmann::json delivery_json(const DeliveryReport& report);
 
-// The columns that `by` may name.
-const std::vector<std::string>& usage_dimensions();
-// Rows summed by the named dimensions (key, model, hour, day, month; days in UTC), sorted by them.
-Result<nlohmann::json> usage_json(const std::vector<model::UsageRow>& rows,
-                                  const std::vector<std::string>& by);
-
 // {"error":{"code","message"}}
 nlohmann::json error_json(std::string_view code, std::string_view message);
 

@@ -53,6 +53,8 @@ ErrorCode code_of_status(int status) {
       return ErrorCode::not_found;
     case 409:
       return ErrorCode::conflict;
+    case 413:
+      return ErrorCode::too_large;
     default:
       return ErrorCode::unavailable;
   }
@@ -85,12 +87,17 @@ struct AgentClient::Impl {
   Result<json> exchange(const std::string& method, const std::string& path,
                         const std::string& body) {
     KH_ASSIGN(const auto response, send(method, path, body));
-    auto value = parse_json(response.body);
     if (response.status < 300)
-      return value;
+      return parse_json(response.body);
+    return refused(response);
+  }
+
+  // What the agent says against it; a refused rotation is an answer.
+  static Result<json> refused(const net::HttpResponse& response) {
+    auto value = parse_json(response.body);
     const bool told = value && value->is_object() && value->contains("error");
     if (response.status == 409 && value && !told)
-      return value;  // a refused rotation is an answer
+      return value;
     const std::string message =
         told ? (*value)["error"].value("message", "") : "status " + std::to_string(response.status);
     return fail(code_of_status(response.status), message);
@@ -106,6 +113,20 @@ AgentClient::~AgentClient() = default;
 
 Result<json> AgentClient::get(const std::string& path) {
   return impl_->exchange("GET", path, "");
+}
+
+Result<AgentClient::Page> AgentClient::get_page(const std::string& path) {
+  KH_ASSIGN(auto response, impl_->send("GET", path, ""));
+  if (response.status >= 300) {
+    KH_ASSIGN(const json unexpected, Impl::refused(response));
+    return fail(ErrorCode::conflict, dump_json(unexpected));
+  }
+  constexpr std::string_view kNext = ">; rel=\"next\"";
+  const std::string_view link = response.header("link");
+  Page page{std::move(response.body), ""};
+  if (link.starts_with('<') && link.ends_with(kNext))
+    page.next = link.substr(1, link.size() - 1 - kNext.size());
+  return page;
 }
 
 Result<json> AgentClient::post(const std::string& path, const json& body) {

@@ -23,6 +23,12 @@ class AgentClient {
   // The answer's JSON. Errors: unavailable (no agent there; says how to start it), and what the
   // agent answered, with its code.
   Result<nlohmann::json> get(const std::string& path);
+  // The answer as it is, and the path of the page that its Link header names; empty: none.
+  struct Page {
+    std::string body;
+    std::string next;
+  };
+  Result<Page> get_page(const std::string& path);
   Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body);
   // Only the status, for health checks.
   Result<int> status_of(const std::string& path);

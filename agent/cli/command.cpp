@@ -13,8 +13,10 @@ const std::vector<Command>& command_table() {
       {"probe", "probe keys once, without an agent",
        "  keyherd probe\n  keyherd probe deepseek-prod-1 --json\n", define_probe},
       {"status", "what a running agent believes",
-       "  keyherd status\n  keyherd status deepseek-prod-1\n", define_status},
-      {"explain", "why a key is in its state", "  keyherd explain deepseek-prod-1\n",
+       "  keyherd status\n  keyherd status deepseek-prod-1\n  keyherd status --watch\n",
+       define_status},
+      {"explain", "why a key is in its state",
+       "  keyherd explain deepseek-prod-1\n  keyherd explain deepseek-prod-1 --json\n",
        define_explain},
       {"pause", "take a key out of service by hand", "  keyherd pause deepseek-prod-1\n",
        define_pause},
@@ -23,18 +25,28 @@ const std::vector<Command>& command_table() {
        "  keyherd rotate prod\n  keyherd rotate prod --to deepseek-prod-2 --reason leak "
        "--dry-run\n",
        define_rotate},
-      {"history", "the rotations of a pool with their steps", "  keyherd history prod\n",
-       define_history},
+      {"history", "the rotations of a pool with their steps",
+       "  keyherd history\n  keyherd history prod --steps\n", define_history},
       {"schedule", "the next firings of schedules, or of one cron expression",
        "  keyherd schedule\n  keyherd schedule --cron \"30 2 * * *\" --timezone Europe/Berlin\n",
        define_schedule},
       {"usage", "accounting from the agent, or from a log file",
-       "  keyherd usage --by key,day\n  keyherd usage --file usage.jsonl --by model --json\n",
+       "  keyherd usage --by key,day --from 7d\n  keyherd usage --by label.team,month --timezone "
+       "Asia/Singapore --csv\n"
+       "  keyherd usage --file usage.jsonl --by model --follow\n",
        define_usage},
       {"sandbox", "a fake provider with faults, for trials and tests",
        "  keyherd sandbox --scenario examples/demo-sandbox.json --port 9926\n", define_sandbox},
       {"healthcheck", "exit 0 if the agent of this configuration is ready",
        "  keyherd healthcheck\n", define_healthcheck},
+      {"completion", "a completion script for a shell",
+       "  source <(keyherd completion bash)\n"
+       "  keyherd completion zsh > ~/.zfunc/_keyherd\n"
+       "  keyherd completion fish > ~/.config/fish/completions/keyherd.fish\n",
+       define_completion},
+      {"man", "the manual pages",
+       "  keyherd man usage | man -l -\n  keyherd man --directory /usr/local/share/man/man1\n",
+       define_man},
       {"version", "version, commit and libraries", "  keyherd version --json\n", define_version},
   };
   return kTable;

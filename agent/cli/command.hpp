@@ -29,10 +29,12 @@ struct Command {
 const std::vector<Command>& command_table();
 
 Action define_check(CLI::App& app);
+Action define_completion(CLI::App& app);
 Action define_explain(CLI::App& app);
 Action define_healthcheck(CLI::App& app);
 Action define_history(CLI::App& app);
 Action define_init(CLI::App& app);
+Action define_man(CLI::App& app);
 Action define_pause(CLI::App& app);
 Action define_probe(CLI::App& app);
 Action define_resume(CLI::App& app);

@@ -29,8 +29,11 @@ struct Context {
   const Clock& clock;
   Redactor& redactor;
   bool json = false;
-  bool colour = false;                     // a terminal, and NO_COLOR is not set
-  std::optional<std::string> config_path;  // --config
+  bool colour = false;                                    // a terminal, and NO_COLOR is not set
+  std::optional<std::string> config_path = std::nullopt;  // --config
+  bool terminal = false;                                  // stdout is one
+  bool err_terminal = false;                              // stderr is one
+  std::size_t columns = 0;                                // of the terminal; 0: no limit
 };
 
 // Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns

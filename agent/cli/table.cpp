@@ -22,6 +22,8 @@ std::string_view escape_of(Colour colour) {
       return "\033[31m";
     case Colour::dim:
       return "\033[2m";
+    case Colour::bold:
+      return "\033[1m";
   }
   return "";
 }
@@ -51,6 +53,22 @@ std::string line_of(const std::vector<Cell>& row, const std::vector<std::size_t>
   return line;
 }
 
+// The text cut to so many columns, with "…" where it was.
+std::string cut(const std::string& text, std::size_t columns) {
+  if (width_of(text) <= columns)
+    return text;
+  std::string kept;
+  for (const char c : text) {
+    const bool begins = (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
+    if (begins && width_of(kept) + 1 >= columns)
+      break;
+    kept += c;
+  }
+  return kept + "…";
+}
+
+constexpr std::size_t kLeastColumn = 12;
+
 }  // namespace
 
 void Table::print(Context& context) const {
@@ -67,9 +85,18 @@ void Table::print(Context& context) const {
     head.emplace_back(heads_[i], Colour::dim);
     head.back().right = right;
   }
+  // On a terminal the last column, which tells a story, is cut rather than the line wrapped.
+  std::size_t before_last = 0;
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i)
+    before_last += widths[i] + 2;
+  const bool cuts = context.columns > 0 && !widths.empty() && !head.back().right &&
+                    before_last + kLeastColumn <= context.columns;
   context.out << line_of(head, widths, context.colour) << "\n";
-  for (const auto& row : rows_)
+  for (auto row : rows_) {
+    if (cuts)
+      row.back().text = cut(row.back().text, context.columns - before_last);
     context.out << line_of(row, widths, context.colour) << "\n";
+  }
 }
 
 Colour colour_of_state(std::string_view name) {

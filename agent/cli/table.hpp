@@ -11,7 +11,7 @@
 
 namespace keyherd::cli {
 
-enum class Colour { none, green, yellow, red, dim };
+enum class Colour { none, green, yellow, red, dim, bold };
 
 struct Cell {
   std::string text;

@@ -82,9 +82,12 @@ class LoopControl final : public api::Control {
     return promise.pending();
   }
 
-  api::Pending<std::vector<model::UsageRow>> usage(api::UsageRange range) override {
-    return ask_store<std::vector<model::UsageRow>>([range](store::Store& store) {
-      return store.usage({range.from, range.to, {}});
+  api::Pending<api::UsageAnswer> usage(
+      std::function<Result<api::UsageAnswer>(const api::ReadUsage&)> make) override {
+    return ask_store<api::UsageAnswer>([make](store::Store& store) {
+      return make([&](const api::UsageRange& range, const api::UsageVisitor& visit) {
+        return store.each_usage({range.from, range.to, range.keys}, visit);
+      });
     });
   }
   api::Pending<std::vector<model::WalletDrain>> drains(api::UsageRange range) override {
@@ -111,6 +114,8 @@ class LoopControl final : public api::Control {
     return ask_store<std::vector<model::Rotation>>(
         [pool, limit](store::Store& store) { return store.rotations(pool, limit); });
   }
+
+  std::string timezone() const override { return parts_.published.setup()->config.agent.timezone; }
 
   std::vector<api::Firing> schedule(WallTime from, std::size_t count) const override {
     std::vector<api::Firing> firings;

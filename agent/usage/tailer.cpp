@@ -25,7 +25,7 @@ struct Tailer::State {
   const FileSystem& files;
   const TailerOptions options;
   std::vector<model::FileCursor> restored;
-  Names names{UnknownKeys::reject};
+  Names names;
   SeenIds seen;
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
@@ -57,7 +57,7 @@ Tailer::Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
     : state_(new State{files,
                        options,
                        std::move(restored),
-                       Names{UnknownKeys::reject},
+                       Names{options.unknown_keys},
                        SeenIds(options.request_ids),
                        nullptr,
                        {}}) {

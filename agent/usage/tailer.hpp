@@ -15,6 +15,7 @@
 #include "base/files.hpp"
 #include "base/result.hpp"
 #include "model/usage.hpp"
+#include "usage/names.hpp"
 #include "usage/seen_ids.hpp"
 
 namespace keyherd::usage {
@@ -25,6 +26,8 @@ struct TailerOptions {
   // How long a file that was rotated away must be silent before it is closed for good.
   std::chrono::nanoseconds grace = std::chrono::seconds(60);
   std::size_t max_open_files = 128;  // of one source; idle files beyond it are closed and reopened
+  // Of keys that the context does not name: what they used is rejected, or counted as it is named.
+  UnknownKeys unknown_keys = UnknownKeys::reject;
   // How long the cursor of a file that is gone is kept, to recognise a late copy of it.
   std::chrono::nanoseconds keep_cursors = std::chrono::hours(24 * 7);
   SeenIds::Limits request_ids;  // of all sources together

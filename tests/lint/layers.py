@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "notify": ["base", "model", "net"],
     "metrics": ["base", "model"],
     "ui": [],
-    "api": ["base", "model", "net", "metrics", "ui"],
+    "api": ["base", "cron", "model", "net", "metrics", "ui"],
     "sandbox": ["base", "model", "net"],
     "engine": ["base", "cron", "model", "net", "config", "store", "probe", "health", "usage", "quota",
                "rotation", "notify", "metrics", "ui", "api"],

@@ -86,14 +86,28 @@ Action define_rotate(CLI::App& app) {
 
 Action define_history(CLI::App& app) {
   auto pool = std::make_shared<std::string>();
+  auto steps = std::make_shared<bool>(false);
   app.add_option("POOL", *pool, "one pool; all when none is named");
-  return [pool](Context& context) {
+  app.add_flag("--steps", *steps, "with the steps of each");
+  return [pool, steps](Context& context) {
     return with_agent(context, [&](AgentClient& client) {
       const auto rows = client.get("/api/v1/rotations?pool=" + url_encode(*pool));
       if (!rows)
         return report(context, rows.error());
       if (context.json) {
         context.out << dump_json(*rows) << "\n";
+        return kFine;
+      }
+      if (rows->empty()) {
+        context.out << "No rotations.\n";
+        return kFine;
+      }
+      if (*steps) {
+        for (const json& row : *rows) {
+          context.out << text_of(row["started_at"]) << "  " << text_of(row["trigger"]) << " by "
+                      << text_of(row["actor"]) << "\n";
+          print_rotation(context, row);
+        }
         return kFine;
       }
       Table table({"STARTED", "POOL", "FROM", "TO", "STATE", "TRIGGER", "BY", "REASON"});

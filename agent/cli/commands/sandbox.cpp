@@ -92,10 +92,12 @@ Action define_sandbox(CLI::App& app) {
   app.add_option("--scenario", options->scenario, "faces and keys, JSON (docs/sandbox.md)")
       ->type_name("FILE")
       ->required();
-  app.add_option("--port", options->port, "0: any free port (default: the scenario's)");
+  app.add_option("--port", options->port, "0: any free port (default: the scenario's)")
+      ->type_name("PORT");
   app.add_option("--log", options->log, "also be the clients, and write their usage log here")
       ->type_name("FILE");
   app.add_option("--rate", options->rate, "requests a second, of all clients")
+      ->type_name("RATE")
       ->capture_default_str();
   app.add_option("--client", options->clients,
                  "a client: the pool file it reads, its face and its model")

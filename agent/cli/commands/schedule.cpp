@@ -102,6 +102,7 @@ Action define_schedule(CLI::App& app) {
   app.add_option("--from", options->from, "count from here (default: now)")->type_name("RFC3339");
   app.add_option("--count", options->count, "firings of each schedule")
       ->check(CLI::Range(1, 10'000))
+      ->type_name("N")
       ->capture_default_str();
   app.add_option("--cron", options->cron, "an expression, instead of the configuration's schedules")
       ->type_name("EXPR");

@@ -7,6 +7,7 @@
 #include "base/time_text.hpp"
 #include "cli/agent_client.hpp"
 #include "cli/command.hpp"
+#include "cli/screen.hpp"
 #include "cli/table.hpp"
 
 namespace keyherd::cli {
@@ -97,17 +98,50 @@ bool is_bad(const json& key) {
   return key["state"] != "healthy" && key["state"] != "paused";
 }
 
+void print_status(Context& context, const json& status) {
+  if (context.json) {
+    context.out << dump_json(status) << "\n";
+    return;
+  }
+  print_keys(context, status["keys"]);
+  print_pools(context, status["pools"]);
+  print_troubles(context, status);
+}
+
 int show_all(Context& context, AgentClient& client) {
   const auto status = client.get("/api/v1/status");
   if (!status)
     return report(context, status.error());
-  if (context.json) {
-    context.out << dump_json(*status) << "\n";
-  } else {
-    print_keys(context, (*status)["keys"]);
-    print_pools(context, (*status)["pools"]);
-    print_troubles(context, *status);
-  }
+  print_status(context, *status);
+  return kFine;
+}
+
+// An agent that restarts meanwhile is waited for; the first look must succeed.
+int watch(Context& context, AgentClient& client, const std::string& key,
+          std::chrono::nanoseconds every) {
+  Screen screen(context);
+  bool seen = false;
+  do {
+    const auto status = client.get(key.empty() ? "/api/v1/status" : key_path(key));
+    if (!status && (!seen || status.error().code != ErrorCode::unavailable))
+      return report(context, status.error());
+    seen = true;
+    screen.show([&](Context& into) {
+      if (!into.json)
+        into.out << "every " << describe_duration(every) << ", now "
+                 << format_rfc3339(context.clock.now().wall).substr(0, 19) << "Z; Ctrl-C ends\n\n";
+      if (!status)
+        into.out << (into.json ? dump_json({{"error",
+                                             {{"code", to_string(status.error().code)},
+                                              {"message", status.error().message}}}})
+                               : status.error().message)
+                 << "\n";
+      else if (key.empty() || into.json)
+        print_status(into, *status);
+      else
+        print_keys(into, json::array({*status}));
+    });
+  } while (wait_for_next(context, every));
   return kFine;
 }
 
@@ -125,11 +159,26 @@ int show_one(Context& context, AgentClient& client, const std::string& key) {
 }  // namespace
 
 Action define_status(CLI::App& app) {
-  auto key = std::make_shared<std::string>();
-  app.add_option("KEY", *key, "one key; exit 1 if it is not healthy");
-  return [key](Context& context) {
+  struct Options {
+    std::string key;
+    std::string every = "2s";
+    bool watch = false;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("KEY", options->key, "one key; exit 1 if it is not healthy");
+  app.add_flag("--watch", options->watch, "look again and again, until Ctrl-C");
+  app.add_option("--every", options->every, "with --watch: how often to look")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  return [options](Context& context) {
+    const auto every = parse_pause(options->every);
+    if (!every)
+      return report(context, every.error(), kWrongUsage);
     return with_agent(context, [&](AgentClient& client) {
-      return key->empty() ? show_all(context, client) : show_one(context, client, *key);
+      if (options->watch)
+        return watch(context, client, options->key, *every);
+      return options->key.empty() ? show_all(context, client)
+                                  : show_one(context, client, options->key);
     });
   };
 }
@@ -159,9 +208,15 @@ Action define_explain(CLI::App& app) {
                       Cell(text_of(item["verdict"]), colour_of_verdict(text_of(item["verdict"]))),
                       text_of(item["http_status"]), Cell::number(text_of(item["count"])),
                       text_of(item["message"])});
-      changes.print(context);
+      if (changes.empty())
+        context.out << "Its state has not changed yet.\n";
+      else
+        changes.print(context);
       context.out << "\n";
-      evidence.print(context);
+      if (evidence.empty())
+        context.out << "There is no evidence yet.\n";
+      else
+        evidence.print(context);
       return kFine;
     });
   };

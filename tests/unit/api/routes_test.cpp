@@ -60,8 +60,15 @@ class FakeControl final : public Control {
   Pending<std::vector<std::string>> reload() override {
     return ready<std::vector<std::string>>(fail(ErrorCode::invalid, "keyherd.toml:1:1: nonsense"));
   }
-  Pending<std::vector<model::UsageRow>> usage(UsageRange) override {
-    return ready<std::vector<model::UsageRow>>(std::vector<model::UsageRow>{});
+  Pending<UsageAnswer> usage(std::function<Result<UsageAnswer>(const ReadUsage&)> make) override {
+    return ready<UsageAnswer>(make([](const UsageRange&, const UsageVisitor& visit) -> Status {
+      for (const char* model : {"m", "n", "o"}) {
+        model::UsageRow row{"k1", model, 0, {}};
+        row.counts.requests = 1;
+        KH_TRY(visit(row));
+      }
+      return {};
+    }));
   }
   Pending<std::vector<model::WalletDrain>> drains(UsageRange range) override {
     asked = range;
@@ -76,6 +83,7 @@ class FakeControl final : public Control {
     other.unaccounted.reset();
     return ready<std::vector<model::WalletDrain>>({{mine, other}});
   }
+  std::string timezone() const override { return "Asia/Tokyo"; }
   Pending<std::vector<model::Rotation>> rotations(const std::string&, std::size_t) override {
     return ready<std::vector<model::Rotation>>(std::vector<model::Rotation>{});
   }
@@ -273,6 +281,32 @@ TEST_CASE("unaccounted spending is shown to who may see all keys of the wallet")
   CHECK(ask("read-token-all-012345", {{"from", "yesterday"}}).status == 400);
   ask("read-token-all-012345", {{"to", "2026-05-02T00:00:00Z"}});
   CHECK(surface.control.asked.from == *parse_rfc3339("2026-05-01T00:00:00Z"));
+}
+
+TEST_CASE("usage names the next page in a Link header, and its days are the agent's") {
+  Surface surface;
+  const auto ask = [&](std::multimap<std::string, std::string> query) {
+    return *surface.ask("GET", "/api/v1/usage", {}, "", {}, std::move(query)).response;
+  };
+  const auto link_of = [](const net::ServerResponse& response) -> std::string {
+    for (const auto& [name, value] : response.headers) {
+      if (name == "Link")
+        return value;
+    }
+    return "";
+  };
+  const auto all = ask({{"by", "model,hour"}});
+  CHECK(all.status == 200);
+  const auto lines = *parse_json(all.body);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0]["hour"] == "1970-01-01T09:00:00+09:00");
+  CHECK(link_of(all).empty());
+  const auto page = ask({{"by", "model"}, {"limit", "2"}});
+  CHECK(parse_json(page.body)->size() == 2);
+  CHECK(link_of(page) ==
+        "</api/v1/usage?by=model&timezone=Asia%2FTokyo&limit=2&after=%5B%22n%22%5D>; rel=\"next\"");
+  CHECK(ask({{"colour", "red"}}).status == 400);
+  CHECK(ask({{"from", "soon"}}).status == 400);
 }
 
 TEST_CASE("every route of the table is served and has a summary") {
