@@ -41,7 +41,7 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_hours = std::chrono::hours(24 * 100);
   std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
-  int probe_workers = 8;
+  int probe_workers = 64;
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
 };
 

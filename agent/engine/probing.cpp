@@ -19,13 +19,12 @@ void Probing::configure(Instant now) {
     if (known.erase(id) > 0) {
       replan(id, now);
     } else if (record.secret.secret) {
-      // A key that was probed before a restart keeps its rhythm.
-      const model::KeyHealth* health = herd_.tracker().health(id);
+      // A key that was probed before a restart keeps its rhythm, unless it must be proven anew; but
+      // never before the time that its provider stated.
+      const auto plan = herd_.tracker().next_probe(id, now);
       std::chrono::nanoseconds wait{0};
-      if (health != nullptr && health->last_probe_at && record.verified)
-        wait =
-            std::clamp<std::chrono::nanoseconds>(*health->last_probe_at + settings.every - now.wall,
-                                                 std::chrono::nanoseconds(0), settings.every);
+      if (plan && (plan->not_before || record.verified))
+        wait = plan->wait;
       schedule_.set(id, now.steady + wait + spread);
       spread += kFirstSpacing;
     }
@@ -52,9 +51,11 @@ void Probing::replan(const std::string& key, Instant now) {
 
 void Probing::probe_soon(const std::string& key, Instant now) {
   const KeyRecord* record = herd_.find(key);
-  if (record != nullptr && record->secret.secret && !busy_.contains(key) &&
-      herd_.tracker().next_probe(key, now))
-    schedule_.set(key, now.steady);
+  const auto plan = herd_.tracker().next_probe(key, now);
+  if (record == nullptr || !record->secret.secret || busy_.contains(key) || !plan)
+    return;
+  // What the provider asked for is kept, whoever is in a hurry.
+  schedule_.set(key, now.steady + (plan->not_before ? plan->wait : std::chrono::nanoseconds(0)));
 }
 
 Promise<model::Evidence> Probing::ask(const std::string& key, Instant now) {

@@ -54,6 +54,13 @@ class FakeControl final : public Control {
   Pending<model::KeyHealth> resume(const std::string&, const std::string&) override {
     return ready<model::KeyHealth>(model::KeyHealth{});
   }
+  Pending<model::KeyStory> explain(const std::string& key, std::optional<WallTime> at) override {
+    asked_of = at;
+    model::KeyStory story;
+    story.key = key;
+    story.state = model::KeyState::dead;
+    return ready<model::KeyStory>(story);
+  }
   Pending<std::vector<std::string>> reload() override {
     return ready<std::vector<std::string>>(fail(ErrorCode::invalid, "keyherd.toml:1:1: nonsense"));
   }
@@ -81,6 +88,7 @@ class FakeControl final : public Control {
   std::int64_t generation = 3;
   RotateCommand last;
   UsageRange asked;
+  std::optional<WallTime> asked_of;
 
  private:
   model::SnapshotPtr snapshot_;
@@ -255,6 +263,23 @@ TEST_CASE("unaccounted spending is shown to who may see all keys of the wallet")
   CHECK(ask("read-token-all-012345", {{"from", "yesterday"}}).status == 400);
   ask("read-token-all-012345", {{"to", "2026-05-02T00:00:00Z"}});
   CHECK(surface.control.asked.from == *parse_rfc3339("2026-05-01T00:00:00Z"));
+}
+
+TEST_CASE("a key is explained as of now with its present belief, or as of a time") {
+  Surface surface;
+  const auto ask = [&](std::multimap<std::string, std::string> query) {
+    return surface.ask("GET", "/api/v1/keys/{id}/explain", {"k1"}, "", {}, std::move(query));
+  };
+  const auto now = json::parse(ask({}).response->body);
+  CHECK_FALSE(surface.control.asked_of);
+  CHECK(now["state"] == "unknown");  // what the snapshot says, newer than any story
+  CHECK(now.contains("quotas"));
+  CHECK(now["incident"].is_null());
+  const auto then = json::parse(ask({{"at", "2026-03-01T12:00:00Z"}}).response->body);
+  CHECK(surface.control.asked_of == parse_rfc3339("2026-03-01T12:00:00Z").value());
+  CHECK(then["state"] == "dead");
+  CHECK_FALSE(then.contains("quotas"));
+  CHECK(ask({{"at", "yesterday"}}).response->status == 400);
 }
 
 TEST_CASE("every route of the table is served and has a summary") {
