@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "model/evidence.hpp"
+#include "model/health.hpp"
 #include "model/pool.hpp"
 #include "model/snapshot.hpp"
 #include "model/usage.hpp"
@@ -82,6 +83,8 @@ class Control {
   virtual Pending<model::Evidence> probe(const std::string& key) = 0;
   virtual Pending<model::KeyHealth> pause(const std::string& key, const std::string& actor) = 0;
   virtual Pending<model::KeyHealth> resume(const std::string& key, const std::string& actor) = 0;
+  // What was believed of the key at that moment (nothing: now) and what had led to it.
+  virtual Pending<model::KeyStory> explain(const std::string& key, std::optional<WallTime> at) = 0;
   // What changed, a line each. Error invalid: the configuration is bad, the old one stays.
   virtual Pending<std::vector<std::string>> reload() = 0;
 

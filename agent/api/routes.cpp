@@ -93,7 +93,26 @@ class Api {
   }
 
   Answer key(const ServerRequest& request) const { return with_key(request, key_json); }
-  Answer explain(const ServerRequest& request) const { return with_key(request, explain_json); }
+
+  Answer explain(const ServerRequest& request) const {
+    if (visible_key(*parts_.control.snapshot(), request) == nullptr)
+      return no_key(request);
+    std::optional<WallTime> at;
+    if (const auto text = request.parameter("at")) {
+      const auto time = parse_rfc3339(*text);
+      if (!time)
+        return respond_error(time.error());
+      at = *time;
+    }
+    return when_ready<model::KeyStory>(
+        parts_.clock, parts_.control.explain(request.captures.at(0), at),
+        [at, &control = parts_.control](const model::KeyStory& story) {
+          const auto snapshot = control.snapshot();
+          const model::KeyView* view = model::find_key(*snapshot, story.key);
+          return respond(200, at || view == nullptr ? story_json(story)
+                                                    : explain_json(*snapshot, *view, story));
+        });
+  }
 
   Answer probe(const ServerRequest& request) const {
     return command_on_key<model::Evidence>(
@@ -324,7 +343,8 @@ const std::vector<Row>& rows() {
       {{"GET", "/api/v1/status", Role::read, "Everything on one page"}, 0, &Api::status},
       {{"GET", "/api/v1/keys", Role::read, "All keys"}, 0, &Api::keys},
       {{"GET", "/api/v1/keys/{id}", Role::read, "One key"}, 0, &Api::key},
-      {{"GET", "/api/v1/keys/{id}/explain", Role::read, "Why a key is in its state"},
+      {{"GET", "/api/v1/keys/{id}/explain", Role::read,
+        "Why a key is in its state; ?at=<RFC 3339>: why it was"},
        0,
        &Api::explain},
       {{"POST", "/api/v1/keys/{id}/probe", Role::operate, "Probe a key now"},

@@ -144,6 +144,7 @@ json key_json(const model::KeyView& view) {
   result["last_probe_at"] = time_json(view.health.last_probe_at);
   result["latency_ms"] =
       view.last_probe ? json(view.last_probe->latency.count() / 1'000'000) : json(nullptr);
+  result["seems_to_share_account_with"] = view.shares_account_with;
   result["quotas"] = quotas_json(view.quotas);
   result["usage"] = usage_totals_json(view);
   result["suspect_records"] = suspects_json(view.suspects);
@@ -170,20 +171,37 @@ json evidence_json(const model::Evidence& evidence) {
           {"retry_at", time_json(evidence.retry_at)}};
 }
 
-json explain_json(const model::KeyView& view) {
+json story_json(const model::KeyStory& story) {
   json evidence = json::array();
-  for (const auto& item : view.recent)
+  for (const auto& item : story.evidence)
     evidence.push_back(evidence_json(item));
   json changes = json::array();
-  for (const auto& change : view.changes)
+  for (const auto& change : story.changes)
     changes.push_back({{"at", format_rfc3339(change.at)},
                        {"from", model::to_string(change.from)},
                        {"to", model::to_string(change.to)},
                        {"verdict", model::to_string(change.verdict)},
                        {"why", change.why}});
-  json result = key_json(view);
-  result["evidence"] = std::move(evidence);
-  result["changes"] = std::move(changes);
+  return {{"id", story.key},
+          {"at", format_rfc3339(story.at)},
+          {"state", model::to_string(story.state)},
+          {"verdict", story.verdict ? json(model::to_string(*story.verdict)) : json(nullptr)},
+          {"since", time_json(story.since)},
+          {"why", story.why},
+          {"evidence", std::move(evidence)},
+          {"changes", std::move(changes)}};
+}
+
+json explain_json(const model::Snapshot& snapshot, const model::KeyView& view,
+                  const model::KeyStory& story) {
+  json result = story_json(story);
+  // The present belief is the newest, whatever is stored of it.
+  result.update(key_json(view));
+  result["incident"] = nullptr;
+  for (const auto& provider : snapshot.providers) {
+    if (provider->provider.id == view.key.provider && !provider->up)
+      result["incident"] = provider->incident;
+  }
   return result;
 }
 

@@ -19,8 +19,11 @@ nlohmann::json status_json(const model::Snapshot& snapshot, const Principal& pri
 nlohmann::json keys_json(const model::Snapshot& snapshot, const Principal& principal);
 nlohmann::json pools_json(const model::Snapshot& snapshot, const Principal& principal);
 nlohmann::json key_json(const model::KeyView& view);
-// The evidence behind a key's state, newest first.
-nlohmann::json explain_json(const model::KeyView& view);
+// What is or was believed of a key, and what had led to it, newest first.
+nlohmann::json story_json(const model::KeyStory& story);
+// The same of now: with all that is known of the key, and its provider's incident.
+nlohmann::json explain_json(const model::Snapshot& snapshot, const model::KeyView& view,
+                            const model::KeyStory& story);
 nlohmann::json pool_json(const model::PoolView& view);
 nlohmann::json evidence_json(const model::Evidence& evidence);
 nlohmann::json health_json(const model::KeyHealth& health);

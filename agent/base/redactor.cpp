@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -78,12 +82,26 @@ std::vector<std::string> forms_of(std::string_view secret) {
   return forms;
 }
 
+std::uint64_t head_of(std::string_view text) {
+  std::uint64_t head = 0;
+  std::memcpy(&head, text.data(), kShortest);
+  return head;
+}
+
+std::size_t hash_of(std::string_view text) {
+  return std::hash<std::string_view>{}(text);
+}
+
 }  // namespace
 
-// Indexed by the first eight bytes, so that a line costs one look-up a position however many keys
-// there are; the longest match wins.
+// By the first eight bytes the lengths that forms beginning so have, and the hashes of whole forms:
+// a position costs a look-up or two however many keys there are and however alike they begin
+// ("sk-proj-"), and the texts need not be kept.
 struct Redactor::Forms {
-  std::unordered_multimap<std::string, std::string> by_head;
+  std::unordered_map<std::uint64_t, std::vector<std::size_t>> lengths;  // longest first
+  std::unordered_set<std::size_t> known;
+
+  [[nodiscard]] std::size_t longest_at(std::string_view text) const;
 };
 
 Redactor::Redactor() : forms_(std::make_unique<Forms>()) {}
@@ -96,30 +114,37 @@ void Redactor::add(const Secret& secret) {
   for (std::string& form : forms_of(secret.reveal())) {
     if (form.size() < kShortest)
       continue;
-    const std::string head = form.substr(0, kShortest);
-    const auto [first, last] = forms_->by_head.equal_range(head);
-    if (std::none_of(first, last, [&](const auto& known) { return known.second == form; }))
-      forms_->by_head.emplace(head, std::move(form));
+    auto& lengths = forms_->lengths[head_of(form)];
+    if (std::find(lengths.begin(), lengths.end(), form.size()) == lengths.end()) {
+      lengths.push_back(form.size());
+      std::sort(lengths.begin(), lengths.end(), std::greater<>());
+    }
+    forms_->known.insert(hash_of(form));
   }
+}
+
+// How long the form is that begins the text; 0: none does.
+std::size_t Redactor::Forms::longest_at(std::string_view text) const {
+  if (text.size() < kShortest)
+    return 0;
+  const auto found = lengths.find(head_of(text));
+  if (found == lengths.end())
+    return 0;
+  for (const std::size_t length : found->second) {
+    if (length <= text.size() && known.contains(hash_of(text.substr(0, length))))
+      return length;
+  }
+  return 0;
 }
 
 std::string Redactor::redact(std::string_view text) const {
   MutexLock lock(mutex_);
   std::string result;
   result.reserve(text.size());
-  std::string head;
   std::size_t at = 0;
   while (at < text.size()) {
-    std::size_t longest = 0;
-    if (at + kShortest <= text.size()) {
-      head.assign(text.substr(at, kShortest));
-      const auto [first, last] = forms_->by_head.equal_range(head);
-      for (auto known = first; known != last; ++known) {
-        if (text.substr(at).starts_with(known->second))
-          longest = std::max(longest, known->second.size());
-      }
-    }
-    longest = std::max(longest, end_of_shape(text, at) - at);
+    const std::size_t longest =
+        std::max(forms_->longest_at(text.substr(at)), end_of_shape(text, at) - at);
     if (longest > 0) {
       result += kMask;
       at += longest;

@@ -43,7 +43,7 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_hours = std::chrono::hours(24 * 100);
   std::chrono::nanoseconds keep_usage = std::chrono::hours(24 * 400);
   std::chrono::nanoseconds keep_evidence = std::chrono::hours(24 * 30);
-  int probe_workers = 8;
+  int probe_workers = 64;
   std::string price_file;  // resolved; empty: the shipped lists
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
   // A day (UTC), of all keys together; nothing: no limit.

@@ -59,9 +59,10 @@ constexpr std::array kAgent{
           .doc = "The least level that is logged."},
     Field{.name = "probe_workers",
           .type = Type::integer,
-          .fallback = "8",
-          .range = {1, 256},
-          .doc = "Probes under way at once."},
+          .fallback = "64",
+          .range = {1, 2048},
+          .doc =
+              "Probes under way at once, at most: each takes a thread, started when it is needed."},
     Field{.name = "probe_budget_tokens",
           .type = Type::integer,
           .range = {1, 1e15},

@@ -76,6 +76,13 @@ class LoopControl final : public api::Control {
     });
   }
 
+  api::Pending<model::KeyStory> explain(const std::string& key,
+                                        std::optional<WallTime> at) override {
+    return call<model::KeyStory>([key, at](Engine& engine, Instant now) {
+      return engine.explain(key, at.value_or(now.wall), now).pending();
+    });
+  }
+
   api::Pending<std::vector<std::string>> reload() override {
     Promise<std::vector<std::string>> promise;
     parts_.reload(promise);

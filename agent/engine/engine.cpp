@@ -6,6 +6,7 @@
 
 #include "base/time_text.hpp"
 #include "engine/retention.hpp"
+#include "engine/story.hpp"
 
 namespace keyherd::engine {
 
@@ -79,7 +80,8 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   const auto forget_absent = [](auto& views, const auto& present) {
     std::erase_if(views, [&](const auto& view) { return !present.contains(view.first); });
   };
-  forget_absent(key_views_, herd_.records());
+  key_views_.erase_if(
+      [&](const model::KeyView& view) { return herd_.find(view.key.id) == nullptr; });
   forget_absent(provider_views_, herd_.providers());
   forget_absent(source_views_, accounting_.sources());
   std::erase_if(pool_views_, [&](const auto& view) {
@@ -221,6 +223,27 @@ Result<model::KeyHealth> Engine::resume(const std::string& key, const std::strin
   return *herd_.tracker().health(key);
 }
 
+Promise<model::KeyStory> Engine::explain(const std::string& key, WallTime at, Instant now) {
+  Promise<model::KeyStory> promise;
+  if (herd_.find(key) == nullptr) {
+    promise.set(fail(ErrorCode::not_found, "no key '" + key + "'"));
+    return promise;
+  }
+  herd_.store_evidence(key);
+  const auto ask = [this, promise, key, at](Instant) {
+    options_.effects.with_store(
+        [promise, key, at, &effects = options_.effects](store::Store& store) {
+          promise.set(tell_story(store, key, at));
+          effects.notify_readers();
+        });
+  };
+  if (pipeline_.problem().empty())
+    pipeline_.then(ask);
+  else
+    ask(now);
+  return promise;
+}
+
 SteadyTime Engine::step(Instant now) {
   notice_clock(now);
   herd_.tick(now);
@@ -242,12 +265,10 @@ void Engine::settle_touched(Instant now) {
   for (const std::string& key : touched.keys) {
     probing_.replan(key, now);
     tell_pools(key);
-    const KeyRecord* record = herd_.find(key);
-    if (record != nullptr)
-      key_views_[key] = key_view(*record, now);
     changed_ = true;
   }
   accounting_.add(touched.drops);
+  stale_views_.merge(touched.keys);
   for (const std::string& key : touched.probe_soon)
     probing_.probe_soon(key, now);
   for (const std::string& id : touched.providers) {

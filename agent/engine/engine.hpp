@@ -90,6 +90,9 @@ class Engine {
   Promise<model::Evidence> probe(const std::string& key, Instant now) {
     return probing_.ask(key, now);
   }
+  // What is or was believed of the key and why: once all that is known now is in the store, or at
+  // once, from what is stored, while nothing can be.
+  Promise<model::KeyStory> explain(const std::string& key, WallTime at, Instant now);
   Result<model::KeyHealth> pause(const std::string& key, const std::string& actor, Instant now);
   Result<model::KeyHealth> resume(const std::string& key, const std::string& actor, Instant now);
 
@@ -111,6 +114,7 @@ class Engine {
   void tell_pools(const std::string& key);
   void publish_if_due(Instant now);
   void refresh_pool_views(const std::set<std::string>& pools, Instant now);
+  void refresh_key_views(Instant now);
   void publish(Instant now);
   std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
   std::shared_ptr<const model::KeyView> key_view(const KeyRecord& record, Instant now) const;
@@ -127,7 +131,8 @@ class Engine {
   Pools pools_;
 
   model::AgentView agent_;
-  std::map<std::string, std::shared_ptr<const model::KeyView>> key_views_;
+  model::KeyViews key_views_;
+  std::set<std::string> stale_views_;  // keys that changed since the last publication
   std::map<std::string, std::shared_ptr<const model::PoolView>> pool_views_;
   std::map<std::string, std::shared_ptr<const model::ProviderView>> provider_views_;
   std::map<std::string, std::shared_ptr<const model::SourceView>> source_views_;

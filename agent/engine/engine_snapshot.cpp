@@ -57,11 +57,22 @@ void Engine::refresh_pool_views(const std::set<std::string>& pools, Instant now)
   rotations_ = pools_.recent_rotations();
 }
 
+void Engine::refresh_key_views(Instant now) {
+  std::vector<model::KeyViews::value_type> changed;
+  changed.reserve(stale_views_.size());
+  for (const std::string& key : std::exchange(stale_views_, {})) {
+    if (const KeyRecord* record = herd_.find(key))
+      changed.push_back(key_view(*record, now));
+  }
+  key_views_.update(changed);
+}
+
 void Engine::publish(Instant now) {
+  refresh_key_views(now);
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->at = now.wall;
   snapshot->version = ++version_;
-  snapshot->keys = in_order(key_views_);
+  snapshot->keys = key_views_;
   snapshot->pools = in_order(pool_views_);
   snapshot->providers = in_order(provider_views_);
   snapshot->sources = in_order(source_views_);
@@ -84,10 +95,9 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
   view->secret_loaded = record.secret.secret != nullptr;
   if (const model::KeyHealth* health = herd_.tracker().health(record.key.id))
     view->health = *health;
+  view->shares_account_with = record.shares_account_with;
   if (!view->secret_loaded)
     view->health.why = record.secret.problem;
-  view->recent.assign(record.recent.begin(), record.recent.end());
-  view->changes.assign(record.changes.begin(), record.changes.end());
   view->last_probe = record.last_probe;
   if (!view->health.paused)  // a paused key is not probed: it has no interval
     view->probe_interval = probing_.interval(record.key.id);

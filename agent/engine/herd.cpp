@@ -17,12 +17,13 @@ model::HistogramView probe_histogram() {
   return model::make_histogram({.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60});
 }
 
+constexpr std::chrono::seconds kSumFor{10};
+
 // Whether a piece of evidence is worth keeping: every probe, every bad sign, and the good line that
 // follows bad ones; not each of a busy key's good lines.
 bool is_news(const KeyRecord& record, const model::Evidence& evidence) {
   return evidence.source != model::EvidenceSource::usage_log ||
-         evidence.verdict != model::Verdict::ok || record.recent.empty() ||
-         record.recent.front().verdict != model::Verdict::ok;
+         evidence.verdict != model::Verdict::ok || record.last_verdict != model::Verdict::ok;
 }
 
 }  // namespace
@@ -48,6 +49,7 @@ void Herd::configure(const Setup& setup, Instant now) {
                      setup.providers.at(key.provider)->probe});
     touched_.keys.insert(key.id);
   }
+  forget_shared_accounts();
   std::map<std::string, ProviderRecord> known = std::exchange(providers_, {});
   for (const auto& [id, provider] : setup.providers) {
     ProviderRecord& record = providers_[id];
@@ -74,10 +76,6 @@ void Herd::restore(const store::State& state, Instant now) {
       continue;
     record->record(*evidence);
     record->probe_history.record(*providers_.at(record->key.provider).provider, *evidence);
-  }
-  for (auto change = state.changes.rbegin(); change != state.changes.rend(); ++change) {
-    if (KeyRecord* record = find(change->key))
-      record->record(*change);
   }
   for (const model::BalanceRecord& balance : state.balances) {
     if (KeyRecord* record = find(balance.key))
@@ -116,8 +114,7 @@ void Herd::observe(const model::Evidence& evidence, Instant now) {
   KeyRecord* record = find(evidence.key);
   if (record == nullptr)
     return;
-  if (is_news(*record, evidence))
-    pipeline_.next().evidence.push_back(evidence);
+  keep_evidence(*record, evidence, now);
   record->record(evidence);
   const auto provider = providers_.find(record->key.provider);
   if (provider != providers_.end())
@@ -128,7 +125,40 @@ void Herd::observe(const model::Evidence& evidence, Instant now) {
     observe_balances(*record, evidence);
   }
   touched_.keys.insert(evidence.key);
-  apply(tracker_.observe(evidence, now));
+  const health::Change change = tracker_.observe(evidence, now);
+  if (!change.changes.empty())
+    store_evidence(evidence.key);  // what led to it, before it
+  apply(change);
+}
+
+// Of what a log goes on saying, a piece of evidence every ten seconds with the sum of its lines.
+void Herd::keep_evidence(KeyRecord& record, const model::Evidence& evidence, Instant now) {
+  if (!is_news(record, evidence))
+    return;
+  if (evidence.source != model::EvidenceSource::usage_log) {
+    pipeline_.next().evidence.push_back(evidence);
+    return;
+  }
+  if (record.summing && record.summing->verdict != evidence.verdict)
+    store_evidence(record.key.id);
+  const bool goes_on = record.last_verdict == evidence.verdict && record.summed_at &&
+                       now.steady - *record.summed_at < kSumFor;
+  if (record.summing) {
+    record.summing->count = model::saturating_add(record.summing->count, evidence.count);
+    record.summing->at = std::max(record.summing->at, evidence.at);
+  } else {
+    record.summing = evidence;
+  }
+  if (goes_on)
+    return;
+  record.summed_at = now.steady;
+  store_evidence(record.key.id);
+}
+
+void Herd::store_evidence(const std::string& key) {
+  KeyRecord* record = find(key);
+  if (record != nullptr && record->summing)
+    pipeline_.next().evidence.push_back(*std::exchange(record->summing, std::nullopt));
 }
 
 void Herd::observe_balances(KeyRecord& record, const model::Evidence& evidence) {
@@ -173,6 +203,29 @@ void Herd::tick(Instant now) {
   apply(tracker_.tick(now));
 }
 
+void Herd::note_shared_account(const health::SharedAccount& pair) {
+  KeyRecord* a = find(pair.a);
+  KeyRecord* b = find(pair.b);
+  if (a == nullptr || b == nullptr)
+    return;
+  a->shares_account_with[pair.b] = pair.why;
+  b->shares_account_with[pair.a] = pair.why;
+  touched_.keys.insert({pair.a, pair.b});
+  log_.warn("keys {} and {} have different limit groups, but {}; give them one limit_group", pair.a,
+            pair.b, pair.why);
+}
+
+// Of keys that are gone, or that are now declared to share one.
+void Herd::forget_shared_accounts() {
+  for (auto& [id, record] : records_) {
+    std::erase_if(record.shares_account_with, [&, &key = record.key](const auto& entry) {
+      const KeyRecord* other = find(entry.first);
+      return other == nullptr ||
+             (!key.limit_group.empty() && other->key.limit_group == key.limit_group);
+    });
+  }
+}
+
 KeyRecord* Herd::find(const std::string& key) {
   const auto found = records_.find(key);
   return found == records_.end() ? nullptr : &found->second;
@@ -191,8 +244,6 @@ void Herd::apply(const health::Change& change) {
   }
   for (const model::StateChange& step : change.changes) {
     batch.changes.push_back(step);
-    if (KeyRecord* record = find(step.key))
-      record->record(step);
     log_.log(model::is_usable(step.to) ? spdlog::level::info : spdlog::level::warn,
              "key {}: {} -> {}: {}", step.key, model::to_string(step.from),
              model::to_string(step.to), step.why);
@@ -209,6 +260,8 @@ void Herd::apply(const health::Change& change) {
     }
     log_.warn("provider {}: {}", provider->first, incident.why);
   }
+  for (const health::SharedAccount& pair : change.shared_accounts)
+    note_shared_account(pair);
   touched_.probe_soon.insert(change.probe_soon.begin(), change.probe_soon.end());
 }
 

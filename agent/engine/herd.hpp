@@ -31,6 +31,8 @@ class Herd {
   void restore(const store::State& state, Instant now);
 
   void observe(const model::Evidence& evidence, Instant now);
+  // What is still being summed of the key goes into the next commit.
+  void store_evidence(const std::string& key);
   void pause(const std::string& key, const std::string& actor, Instant now);
   void resume(const std::string& key, const std::string& actor, Instant now);
   void quota_reset(const std::string& key, Instant now);
@@ -60,6 +62,9 @@ class Herd {
 
  private:
   void apply(const health::Change& change);
+  void keep_evidence(KeyRecord& record, const model::Evidence& evidence, Instant now);
+  void note_shared_account(const health::SharedAccount& pair);
+  void forget_shared_accounts();
   void check_secret(KeyRecord& record, const store::State& state, Instant now);
   void observe_balances(KeyRecord& record, const model::Evidence& evidence);
   void observe_duration(const model::Evidence& evidence, const std::string& provider);

@@ -2,18 +2,9 @@
 
 #include <algorithm>
 
-#include "store/store.hpp"
-
 namespace keyherd::engine {
 
 namespace {
-
-template <class T>
-void keep_newest(std::deque<T>& list, const T& item) {
-  list.push_front(item);
-  if (list.size() > store::kRecentPerKey)
-    list.pop_back();
-}
 
 // Whether a verdict speaks of the key at all.
 bool concerns_key(model::Verdict verdict) {
@@ -33,7 +24,7 @@ bool concerns_key(model::Verdict verdict) {
 }  // namespace
 
 void KeyRecord::record(const model::Evidence& evidence) {
-  keep_newest(recent, evidence);
+  last_verdict = evidence.verdict;
   if (concerns_key(evidence.verdict))
     verified = evidence.verdict == model::Verdict::ok;
   if (evidence.verdict == model::Verdict::ok)
@@ -89,10 +80,6 @@ void KeyRecord::count_probe(const model::Evidence& evidence) {
   probes.input_tokens = model::saturating_add(probes.input_tokens, evidence.input_tokens);
   probes.output_tokens = model::saturating_add(probes.output_tokens, evidence.output_tokens);
   probes.cost = model::saturating_add(probes.cost, evidence.cost);
-}
-
-void KeyRecord::record(const model::StateChange& change) {
-  keep_newest(changes, change);
 }
 
 }  // namespace keyherd::engine

@@ -4,7 +4,6 @@
 // by the loop.
 
 #include <array>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,8 +71,11 @@ struct KeyRecord {
   model::Key key;
   KeySecret secret;
 
-  std::deque<model::Evidence> recent;      // newest first
-  std::deque<model::StateChange> changes;  // newest first
+  std::optional<model::Verdict> last_verdict;  // of any evidence
+  // Log lines of one kind, summed until they are stored: a busy key must not fill the disk with its
+  // troubles. When the last of them were stored.
+  std::optional<model::Evidence> summing;
+  std::optional<SteadyTime> summed_at;
   std::optional<model::Evidence> last_probe;
   model::ProbeTotals probes;
   probe::ProbeHistory probe_history;
@@ -81,7 +83,8 @@ struct KeyRecord {
   bool verified = false;
   std::optional<WallTime> last_ok_at;
   std::optional<WallTime> served_at;  // last success in the usage log
-  std::optional<KeyStanding> told;    // the standing that the pools know
+  std::map<std::string, std::string> shares_account_with;  // other key → why it seems so
+  std::optional<KeyStanding> told;                         // the standing that the pools know
 
   std::map<std::string, model::UsageCounts> usage_by_model;
   std::array<std::int64_t, model::kUsageFailureCount> usage_failures{};
@@ -97,7 +100,7 @@ struct KeyRecord {
   std::vector<model::RateLimit> rate_limits;
   std::optional<WallTime> rate_limits_at;
 
-  // Evidence of any source: keeps the history, the totals of probes and what answers told besides.
+  // Evidence of any source: the totals of probes and what answers told besides.
   void record(const model::Evidence& evidence);
   // Compares the balances of the evidence with the last look: the falls since then.
   std::vector<model::BalanceDrop> compare_balances(const model::Evidence& evidence);
@@ -105,7 +108,6 @@ struct KeyRecord {
   void forget_balances();
   // What a probe adds to the totals.
   void count_probe(const model::Evidence& evidence);
-  void record(const model::StateChange& change);
 };
 
 }  // namespace keyherd::engine

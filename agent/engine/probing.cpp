@@ -35,8 +35,14 @@ void Probing::configure(const Setup& setup, Instant now) {
     const model::Provider& provider = provider_of(record);
     const bool paid = probe::needs_paid_proof(provider, control_.trust(provider.id));
     intervals_[id] = proof_interval(provider, paid);
-    known.erase(id);
-    replan(id, now);
+    const auto plan = herd_.tracker().next_probe(id, now);
+    // A key that was probed before a restart keeps its rhythm, unless it must be proven anew; but
+    // never before the time that its provider stated.
+    if (known.erase(id) == 0 && record.secret.secret && plan && !plan->not_before &&
+        !record.verified)
+      schedule_.set(id, now.steady);
+    else
+      replan(id, now);
   }
   for (const auto& [id, interval] : known) {
     schedule_.remove(id);
@@ -92,9 +98,12 @@ void Probing::replan(const std::string& key, Instant now) {
 
 void Probing::probe_soon(const std::string& key, Instant now) {
   const KeyRecord* record = herd_.find(key);
-  if (record != nullptr && record->secret.secret && !busy_.contains(key) &&
-      !reserved_.contains(key) && herd_.tracker().next_probe(key, now))
-    schedule_.set(key, now.steady);
+  const auto plan = herd_.tracker().next_probe(key, now);
+  if (record == nullptr || !record->secret.secret || busy_.contains(key) ||
+      reserved_.contains(key) || !plan)
+    return;
+  // What the provider asked for is kept, whoever is in a hurry.
+  schedule_.set(key, now.steady + (plan->not_before ? plan->wait : std::chrono::nanoseconds(0)));
 }
 
 Promise<model::Evidence> Probing::ask(const std::string& key, Instant now) {

@@ -2,10 +2,13 @@
 
 #include <spdlog/logger.h>
 
+#include <atomic>
 #include <functional>
+#include <system_error>
 #include <thread>
 
 #include "base/bounded_queue.hpp"
+#include "base/mutex.hpp"
 #include "rotation/runner.hpp"
 
 namespace keyherd::engine {
@@ -31,8 +34,6 @@ class Threads final : public WorkerThreads {
               [this](model::Tally tally, const std::stop_token& stop) {
                 return options_.post(TallyArrived{std::move(tally)}, stop);
               }) {
-    for (int i = 0; i < options_.probe_workers; ++i)
-      probers_.emplace_back([this](const std::stop_token& stop) { probe_loop(stop); });
     for (std::size_t i = 0; i < kStepRunners; ++i)
       steps_.push_back(std::make_unique<BoundedQueue<StepOrder>>(kStepQueue));
     for (std::size_t i = 0; i < kStepRunners; ++i)
@@ -45,7 +46,12 @@ class Threads final : public WorkerThreads {
     stop();
   }
 
-  bool start_probe(ProbeOrder order) override { return probes_.try_push(std::move(order)); }
+  bool start_probe(ProbeOrder order) override {
+    if (!probes_.try_push(std::move(order)))
+      return false;
+    grow_if_busy();
+    return true;
+  }
 
   // One pool's files keep their order, and so do its hooks; a hook that hangs holds up neither the
   // next key's file nor, mostly, another pool's hooks.
@@ -80,12 +86,18 @@ class Threads final : public WorkerThreads {
   void notify_readers() override { options_.notify_readers(); }
 
   void stop_sources() override {
-    for (auto* pool : {&probers_, &runners_}) {
+    std::vector<std::jthread> probers;
+    {
+      MutexLock lock(probers_mutex_);
+      stopping_ = true;
+      probers = std::move(probers_);
+    }
+    for (auto* pool : {&probers, &runners_}) {
       for (std::jthread& thread : *pool)
         thread.request_stop();
     }
     tail_.stop();
-    probers_.clear();
+    probers.clear();
     runners_.clear();
   }
 
@@ -98,11 +110,30 @@ class Threads final : public WorkerThreads {
  private:
   SteadyTime idle_deadline() const { return options_.clock.now().steady + kIdle; }
 
+  // A thread more when an order finds none that waits: a herd whose providers answer quickly needs
+  // few, one with a thousand slow answers under way a thousand.
+  void grow_if_busy() KH_EXCLUDES(probers_mutex_) {
+    if (--free_probers_ >= 0)
+      return;
+    MutexLock lock(probers_mutex_);
+    if (stopping_ || probers_.size() >= static_cast<std::size_t>(options_.probe_workers))
+      return;
+    try {
+      probers_.emplace_back([this](const std::stop_token& stop) { probe_loop(stop); });
+    } catch (const std::system_error& error) {
+      options_.log.error("no thread for another probe ({} are there): {}", probers_.size(),
+                         error.code().message());
+    }
+  }
+
   void probe_loop(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
+      ++free_probers_;
       auto order = probes_.pop(idle_deadline(), stop);
-      if (!order)
+      if (!order) {
+        --free_probers_;
         continue;
+      }
       ProbeFinished finished;
       finished.order = order->id;
       finished.evidence =
@@ -152,7 +183,10 @@ class Threads final : public WorkerThreads {
   std::vector<std::unique_ptr<BoundedQueue<StepOrder>>> steps_;
   BoundedQueue<std::function<void(store::Store&)>> jobs_;
   TailThread tail_;
-  std::vector<std::jthread> probers_;
+  std::atomic<std::int64_t> free_probers_{0};  // threads that wait, less the orders for them
+  Mutex probers_mutex_;
+  bool stopping_ KH_GUARDED_BY(probers_mutex_) = false;
+  std::vector<std::jthread> probers_ KH_GUARDED_BY(probers_mutex_);
   std::vector<std::jthread> runners_;
   std::jthread writer_;
 };

@@ -23,7 +23,7 @@ struct WorkerOptions {
   const Clock& clock;
   const Redactor& redactor;
   spdlog::logger& log;
-  int probe_workers = 8;
+  int probe_workers = 8;  // at most; started as they are needed
   usage::SeenIds::Limits request_ids;
   // Gives an event to the loop, waiting for room; false when stopped first.
   std::function<bool(Event, const std::stop_token&)> post;

@@ -47,8 +47,9 @@ bool shows_permission(const Record& record, const Evidence& evidence) {
   return shows_use(evidence) || never_paid(record) || evidence.probe == record.degraded_by;
 }
 
+// A refused region is the agent's place; the key's users may be elsewhere.
 bool is_restriction(Verdict verdict) {
-  return verdict == Verdict::permission_denied || verdict == Verdict::region_denied;
+  return verdict == Verdict::permission_denied;
 }
 
 std::string_view by_whom(EvidenceSource source) {
@@ -104,6 +105,7 @@ void count_success(Record& record, const Evidence& evidence, const Moment& momen
   if (evidence.source == EvidenceSource::probe)
     health.consecutive_failures = 0;
   record.trouble.reset();
+  record.quiet_until.reset();
   record.successes_then = record.success_at == moment.now.steady ? record.successes_then : 0;
   record.success_at = moment.now.steady;
   record.successes_then += evidence.count;
@@ -145,7 +147,6 @@ void count_failure(Record& record, const Evidence& evidence, const Moment& momen
 }
 
 std::optional<Move> judge_success(Record& record, const Evidence& evidence) {
-  const int needed = record.facts.probe.successes_to_healthy;
   switch (record.health.state) {
     case KeyState::unknown:
       return Move{KeyState::healthy, fmt::format("accepted by the provider{}", origin(evidence))};
@@ -155,7 +156,7 @@ std::optional<Move> judge_success(Record& record, const Evidence& evidence) {
       return std::nullopt;
     case KeyState::degraded:
     case KeyState::dead:
-      if (record.proofs >= needed)
+      if (record.proofs >= successes_needed(record))
         return Move{KeyState::healthy, fmt::format("accepted {} times in a row again{}",
                                                    record.proofs, origin(evidence))};
       return std::nullopt;
@@ -172,6 +173,7 @@ std::optional<Move> judge_refusal(Record& record, const Evidence& evidence, cons
   if (frozen || record.health.state == KeyState::dead || !is_condemned(record))
     return std::nullopt;
   record.died_at = moment.now.steady;
+  note_relapse(record, moment.now.steady);
   return Move{KeyState::dead,
               fmt::format("refused {} times in a row as {}{}", record.health.auth_strikes,
                           model::to_string(evidence.verdict), origin(evidence))};
@@ -204,6 +206,9 @@ std::optional<Move> judge_too_fast(Record& record, const Evidence& evidence, con
                 fmt::format("told to wait until {}, which is a quota rather than a rate{}",
                             format_rfc3339(*record.health.cooldown_until), origin(evidence))};
   }
+  // Keys that are all told to slow down are limited by our address, not by their accounts.
+  if (frozen && state != KeyState::throttled)
+    return std::nullopt;
   start_throttling(record, evidence, moment.now);
   if (state == KeyState::throttled)
     return std::nullopt;
@@ -222,6 +227,7 @@ std::optional<Move> judge_request(Record& record, const Evidence& evidence, cons
     record.degraded_by = evidence.probe;
   if (frozen || !may_degrade)
     return std::nullopt;
+  note_relapse(record, moment.now.steady);
   return Move{KeyState::degraded,
               fmt::format("it works, but not for all: {}{}", model::to_string(evidence.verdict),
                           origin(evidence))};
@@ -253,10 +259,12 @@ void count(Record& record, const Evidence& evidence, const Moment& moment) {
     record.probed_at = moment.now.steady;
     record.urgent = false;
   }
-  if (evidence.verdict == Verdict::ok)
+  if (evidence.verdict == Verdict::ok) {
     count_success(record, evidence, moment);
-  else
+  } else {
     count_failure(record, evidence, moment);
+    keep_quiet(record, evidence, moment.now);
+  }
 }
 
 bool is_condemned(const Record& record) {

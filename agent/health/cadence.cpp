@@ -20,6 +20,11 @@ struct BackOff {
 constexpr BackOff kThrottling{std::chrono::seconds(5), std::chrono::minutes(10)};
 constexpr BackOff kExhaustion{std::chrono::minutes(5), std::chrono::minutes(15)};
 constexpr std::chrono::minutes kCloseTogether{1};
+// A provider that is down does not know for how long; what it says of speed is believed for a day.
+constexpr std::chrono::hours kLongestQuiet{1};
+// A key that is bad again within a day needs twice the successes, at most 32 times as many.
+constexpr std::chrono::hours kRelapse{24};
+constexpr int kMostRelapses = 5;
 constexpr std::chrono::hours kDeadEvery{1};
 
 // base × 2^n, at most cap.
@@ -110,6 +115,27 @@ void start_exhaustion(Record& record, const model::Evidence& evidence, Instant n
   start(record, evidence, now, kExhaustion, kLongestStated);
 }
 
+void keep_quiet(Record& record, const model::Evidence& evidence, Instant now) {
+  const auto stated = stated_wait(evidence, now);
+  if (!stated)
+    return;
+  const bool about_speed = model::info(evidence.verdict).kind == model::VerdictClass::rate;
+  const nanoseconds longest = about_speed ? kLongestThrottling : kLongestQuiet;
+  const SteadyTime until = now.steady + std::min(*stated, longest);
+  record.quiet_until = std::max(record.quiet_until.value_or(until), until);
+}
+
+void note_relapse(Record& record, SteadyTime now) {
+  Relapses& relapses = record.relapses;
+  const bool again = relapses.last && now - *relapses.last <= kRelapse;
+  relapses.count = again ? std::min(relapses.count + 1, kMostRelapses) : 0;
+  relapses.last = now;
+}
+
+int successes_needed(const Record& record) {
+  return record.facts.probe.successes_to_healthy << record.relapses.count;
+}
+
 void end_cooldown(Record& record, SteadyTime now) {
   if (record.cooldown.ends)
     record.cooldown.last_end = now;
@@ -124,10 +150,13 @@ ProbePlan plan_probe(const Record& record, Instant now, bool frozen) {
   if (record.cooldown.ends) {
     plan.wait = std::max<nanoseconds>(nanoseconds(0), *record.cooldown.ends - now.steady);
     plan.not_before = true;
-    return plan;
-  }
-  if (!record.urgent)
+  } else if (!record.urgent) {
     plan.wait = since_last_probe(record, interval_of(record, frozen), now);
+  }
+  if (record.quiet_until && *record.quiet_until > now.steady + plan.wait) {
+    plan.wait = *record.quiet_until - now.steady;
+    plan.not_before = true;
+  }
   return plan;
 }
 

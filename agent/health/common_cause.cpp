@@ -43,6 +43,10 @@ std::string_view what_happens(VerdictClass kind) {
 void ProviderWatch::set_keys(std::vector<Record*> keys) {
   keys_ = std::move(keys);
   troubled_.clear();
+  std::set<std::string_view> ids;
+  for (const Record* record : keys_)
+    ids.insert(record->facts.id);
+  kinship_.retain([&](const std::string& id) { return ids.contains(id); });
   for (Record* record : keys_) {
     if (record->trouble)
       troubled_.emplace(record->facts.id, record);
@@ -54,6 +58,26 @@ std::vector<Record*> ProviderWatch::troubled() const {
   for (const auto& [id, record] : troubled_)
     records.push_back(record);
   return records;
+}
+
+Record* ProviderWatch::witness_for(const Record& record) const {
+  if (!record.trouble || (last_success_ && *last_success_ >= record.trouble->since))
+    return nullptr;
+  Record* witness = nullptr;
+  for (Record* other : keys_) {
+    const bool fit = other->health.state == model::KeyState::healthy && !other->trouble &&
+                     !other->cooldown.ends && !other->quiet_until;
+    const bool silent = !other->observed_at || *other->observed_at < record.trouble->since;
+    if (other == &record || !fit || !silent)
+      continue;
+    if (other->urgent)  // it is being asked already
+      return nullptr;
+    if (other->facts.limit_group != record.facts.limit_group)
+      witness = other;
+    else if (witness == nullptr)
+      witness = other;
+  }
+  return witness;
 }
 
 ProviderWatch::Voices ProviderWatch::voices_like(const Record& record, Instant now) const {

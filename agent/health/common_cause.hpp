@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "health/kinship.hpp"
 #include "health/record.hpp"
 
 namespace keyherd::health {
@@ -33,6 +34,11 @@ class ProviderWatch {
   void forget(const Record& record) { troubled_.erase(record.facts.id); }
   // The keys whose failures the incident is made of, by id.
   [[nodiscard]] std::vector<Record*> troubled() const;
+  // A healthy key of which nothing was heard since the record's trouble began: its probe tells
+  // whether everybody is refused. Rather of another limit group; null when there is none, or when
+  // somebody was served since.
+  [[nodiscard]] Record* witness_for(const Record& record) const;
+  Kinship& kinship() { return kinship_; }
 
  private:
   struct Voices {
@@ -51,6 +57,7 @@ class ProviderWatch {
   std::vector<Record*> keys_;
   std::map<std::string, Record*> troubled_;  // by key id
   std::optional<SteadyTime> last_success_;
+  Kinship kinship_;
   std::optional<Incident> incident_;
   SteadyTime incident_since_;
   SteadyTime incident_heard_;

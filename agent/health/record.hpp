@@ -31,11 +31,21 @@ struct Cooldown {
   int in_a_row = 0;                    // computed ones that followed each other closely
 };
 
+// How often a key that was trusted again turned out bad again: each time within a day doubles the
+// successes that it needs.
+struct Relapses {
+  int count = 0;
+  std::optional<SteadyTime> last;
+};
+
 struct Record {
   KeyFacts facts;
   model::KeyHealth health;
   std::optional<Trouble> trouble;
   Cooldown cooldown;
+  // The provider asked for it with a failure that is not the key's: no probe before.
+  std::optional<SteadyTime> quiet_until;
+  Relapses relapses;
   std::optional<SteadyTime> observed_at;  // last evidence of any kind
   std::optional<SteadyTime> probed_at;
   std::optional<SteadyTime> success_at;  // when the last success came in, and how many came then

@@ -30,6 +30,7 @@ class Changes {
       change_.probe_soon.push_back(record.facts.id);
   }
   void add(IncidentChange incident) { change_.incidents.push_back(std::move(incident)); }
+  void add(SharedAccount pair) { change_.shared_accounts.push_back(std::move(pair)); }
   void add(model::StateChange change) { change_.changes.push_back(std::move(change)); }
   Change take() {
     for (const auto& [id, record] : touched_)
@@ -68,6 +69,7 @@ class Tracker::Impl {
   void take_back_verdicts(const ProviderWatch& watch, Instant now, Changes& changes);
   void doubt_siblings(const Record& record, const model::Evidence& evidence, Instant now,
                       Changes& changes);
+  void ask_witness(const Record& record, const ProviderWatch& watch, Changes& changes);
   void ask_about(Record& record, const model::Evidence& evidence, const Moment& moment,
                  Changes& changes);
   void end_of_cooldown(Record& record, Instant now, Changes& changes);
@@ -180,6 +182,8 @@ void Tracker::Impl::reset(Record& record, const Move& to, Instant now, Changes& 
   record.trouble.reset();
   record.wants_paid = false;
   record.doubted_at.reset();
+  record.quiet_until.reset();
+  record.relapses = Relapses{};
   watches_.at(record.facts.provider).forget(record);
   if (record.health.state != to.to)
     move(record, to, now, changes);
@@ -210,6 +214,7 @@ Change Tracker::Impl::observe(const model::Evidence& evidence, Instant now) {
   if (frozen && is_condemned(*record))
     record->health.auth_strikes = record->facts.probe.failures_to_dead - 1;
 
+  const KeyState before = record->health.state;
   const auto verdict = judge(*record, evidence, moment, frozen);
   if (verdict)
     move(*record, *verdict, now, changes);
@@ -219,8 +224,20 @@ Change Tracker::Impl::observe(const model::Evidence& evidence, Instant now) {
   const bool first_strike = kind == VerdictClass::auth && strikes_before == 0;
   if (verdict || first_strike)
     doubt_siblings(*record, evidence, now, changes);
+  for (SharedAccount& pair : watch.kinship().observe(*record, evidence, before, now.steady))
+    changes.add(std::move(pair));
   ask_about(*record, evidence, moment, changes);
+  if (first_strike && !frozen)
+    ask_witness(*record, watch, changes);
   return changes.take();
+}
+
+// Whether the key is bad or its provider refuses everybody: a key of which nothing was heard since
+// can tell, long before this one has been condemned by three probes.
+void Tracker::Impl::ask_witness(const Record& record, const ProviderWatch& watch,
+                                Changes& changes) {
+  if (Record* witness = watch.witness_for(record))
+    changes.ask(*witness);
 }
 
 // Log lines and reports that leave a question open are answered by a probe at once, but not by one

@@ -45,15 +45,24 @@ struct IncidentChange {
   std::string why;  // one sentence: why it began, or why it ended
 };
 
+// Two keys of different limit groups that behave as one account.
+struct SharedAccount {
+  std::string a;
+  std::string b;
+  std::string why;  // one sentence
+};
+
 // What a call changed.
 struct Change {
   std::vector<model::KeyHealth> health;     // to be stored: one entry a key, as it is now
   std::vector<model::StateChange> changes;  // in the order in which they happened
   std::vector<IncidentChange> incidents;
-  std::vector<std::string> probe_soon;  // keys whose next probe is due at once
+  std::vector<SharedAccount> shared_accounts;  // each pair once
+  std::vector<std::string> probe_soon;         // keys whose next probe is due at once
 
   [[nodiscard]] bool empty() const {
-    return health.empty() && changes.empty() && incidents.empty() && probe_soon.empty();
+    return health.empty() && changes.empty() && incidents.empty() && shared_accounts.empty() &&
+           probe_soon.empty();
   }
 };
 

@@ -39,4 +39,16 @@ struct StateChange {
   std::string why;
 };
 
+// What was believed of a key at a moment, and what had led to it.
+struct KeyStory {
+  std::string key;
+  WallTime at;
+  KeyState state = KeyState::unknown;
+  std::optional<Verdict> verdict;  // of the evidence that made the state
+  std::optional<WallTime> since;   // nothing: before all that is kept
+  std::string why;
+  std::vector<StateChange> changes;  // up to that moment, newest first, bounded
+  std::vector<Evidence> evidence;    // the same
+};
+
 }  // namespace keyherd::model

@@ -45,10 +45,7 @@ void observe(HistogramView& histogram, double seconds) {
 }
 
 const KeyView* find_key(const Snapshot& snapshot, std::string_view id) {
-  const auto found = std::lower_bound(
-      snapshot.keys.begin(), snapshot.keys.end(), id,
-      [](const auto& view, std::string_view wanted) { return view->key.id < wanted; });
-  return found != snapshot.keys.end() && (*found)->key.id == id ? found->get() : nullptr;
+  return snapshot.keys.find(id);
 }
 
 const PoolView* find_pool(const Snapshot& snapshot, std::string_view id) {

@@ -15,6 +15,7 @@
 #include "model/evidence.hpp"
 #include "model/health.hpp"
 #include "model/key.hpp"
+#include "model/key_views.hpp"
 #include "model/pool.hpp"
 #include "model/provider.hpp"
 #include "model/quota_status.hpp"
@@ -52,8 +53,8 @@ struct KeyView {
   std::string fingerprint;  // of the current secret
   bool secret_loaded = false;
   KeyHealth health;
-  std::vector<Evidence> recent;      // newest first, bounded
-  std::vector<StateChange> changes;  // newest first, bounded
+  // Keys of other limit groups that seem to share its account, and why it seems so.
+  std::map<std::string, std::string> shares_account_with;
   std::optional<Evidence> last_probe;
   std::chrono::nanoseconds probe_interval{0};
   ProbeTotals probes;
@@ -147,8 +148,8 @@ struct AgentView {
 struct Snapshot {
   WallTime at;
   std::uint64_t version = 0;
+  KeyViews keys;
   // Sorted by id.
-  std::vector<std::shared_ptr<const KeyView>> keys;
   std::vector<std::shared_ptr<const PoolView>> pools;
   std::vector<std::shared_ptr<const ProviderView>> providers;
   std::vector<std::shared_ptr<const SourceView>> sources;

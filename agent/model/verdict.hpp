@@ -65,7 +65,7 @@ enum class KeyState {
   healthy,
   throttled,  // good, but to be left alone until a time
   exhausted,  // good, but without money or quota
-  degraded,   // answers, but not as it should (permissions, region, errors above the limit)
+  degraded,   // answers, but not as it should (permissions, errors above the limit)
   dead,       // refused by the provider, proven
   paused,     // out of service by hand
 };

@@ -17,28 +17,33 @@ using HistoryByKey = std::map<std::string, std::vector<Entry>>;  // in the order
 
 // Newest first by the entries' own time; of equal times the later inserted one first.
 template <class Entry>
-std::vector<Entry> newest(const HistoryByKey<Entry>& history, const std::string& key,
-                          std::size_t limit) {
-  const auto found = history.find(key);
+std::vector<Entry> newest(const HistoryByKey<Entry>& history, const HistoryQuery& query) {
+  const auto found = history.find(query.key);
   if (found == history.end())
     return {};
-  std::vector<Entry> entries(found->second.rbegin(), found->second.rend());
+  std::vector<Entry> entries;
+  std::copy_if(found->second.rbegin(), found->second.rend(), std::back_inserter(entries),
+               [&](const Entry& entry) { return !query.until || entry.at <= *query.until; });
   std::stable_sort(entries.begin(), entries.end(),
                    [](const Entry& a, const Entry& b) { return a.at > b.at; });
-  entries.resize(std::min(entries.size(), limit));
+  entries.resize(std::min(entries.size(), query.limit));
   return entries;
 }
 
-// The newest of every key, newest first over all; equal times by key.
-template <class Entry>
-std::vector<Entry> newest_of_all(const HistoryByKey<Entry>& history) {
-  std::vector<Entry> entries;
+// The newest of every key and the newest of its probes, newest first over all; equal times by key.
+std::vector<model::Evidence> recent_evidence(const HistoryByKey<model::Evidence>& history) {
+  std::vector<model::Evidence> entries;
   for (const auto& [key, of_key] : history) {
-    auto recent = newest(history, key, kRecentPerKey);
-    std::move(recent.begin(), recent.end(), std::back_inserter(entries));
+    std::size_t place = 0;
+    std::size_t probes = 0;
+    for (auto& evidence : newest(history, {key, std::nullopt, of_key.size()})) {
+      const bool is_probe = evidence.probe && probes++ < kRecentProbesPerKey;
+      if (place++ < kRecentPerKey || is_probe)
+        entries.push_back(std::move(evidence));
+    }
   }
   std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.at > b.at; });
+                   [](const auto& a, const auto& b) { return a.at > b.at; });
   return entries;
 }
 
@@ -72,13 +77,11 @@ class MemoryStore final : public Store {
   Status each_usage(const UsageQuery& query, const UsageVisitor& visit) override;
   Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) override;
   Result<std::vector<model::BalanceDrop>> balance_drops(const UsageQuery& query) override;
-  Result<std::vector<model::Evidence>> evidence(const std::string& key,
-                                                std::size_t limit) override {
-    return newest(evidence_, key, limit);
+  Result<std::vector<model::Evidence>> evidence(const HistoryQuery& query) override {
+    return newest(evidence_, query);
   }
-  Result<std::vector<model::StateChange>> changes(const std::string& key,
-                                                  std::size_t limit) override {
-    return newest(changes_, key, limit);
+  Result<std::vector<model::StateChange>> changes(const HistoryQuery& query) override {
+    return newest(changes_, query);
   }
   Result<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                  std::size_t limit) override;
@@ -118,8 +121,7 @@ Result<State> MemoryStore::load() {
     state.quota_windows.push_back(window);
   for (const auto& [id, balance] : balances_)
     state.balances.push_back(balance);
-  state.evidence = newest_of_all(evidence_);
-  state.changes = newest_of_all(changes_);
+  state.evidence = recent_evidence(evidence_);
   std::size_t position = 0;
   for (auto& rotation : newest_rotations()) {
     if (position++ < kRecentRotations || !model::is_final(rotation.state))
@@ -314,7 +316,12 @@ Status MemoryStore::prune(WallTime usage_before, WallTime minutes_before,
     return row.first.second < model::minute_of(minutes_before);
   });
   erase_before(evidence_, evidence_before);
-  erase_before(changes_, evidence_before);
+  for (auto& [key, changes] : changes_) {
+    const auto last = newest(changes_, {key, evidence_before - std::chrono::nanoseconds(1), 1});
+    std::erase_if(changes, [&](const model::StateChange& change) {
+      return !last.empty() && change.at < last.front().at;
+    });
+  }
   // The newest fire of each schedule is the memory of what was handled.
   std::map<std::string, WallTime> newest_fire;
   for (const auto& [id, fire] : fires_)

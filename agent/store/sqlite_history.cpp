@@ -13,6 +13,7 @@ namespace keyherd::store {
 namespace {
 
 constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+constexpr WallTime kEndOfTime = WallTime::max();
 
 // Half-open range of buckets or minutes: the one that `from` lies in, up to those that start before
 // `to`.
@@ -163,6 +164,10 @@ Result<std::vector<Value>> collect(Statement& rows, Make make) {
   }
 }
 
+#define KH_EVIDENCE_COLUMNS                                                             \
+  "SELECT at, source, verdict, count, message, retry_at, probe, http_status, latency, " \
+  "input_tokens, output_tokens, cost, balances, rate_limits FROM evidence "
+
 #define KH_ROTATION_COLUMNS                                                               \
   "SELECT id, pool, from_key, to_key, generation, trigger, state, reason, actor, steps, " \
   "started_at, updated_at FROM rotation "
@@ -256,31 +261,48 @@ Result<std::vector<model::BalanceDrop>> read_balance_drops(Connection& connectio
 }
 
 Result<std::vector<model::Evidence>> read_evidence(Connection& connection, const Names& names,
-                                                   const std::string& key, std::size_t limit) {
-  const auto id = names.find(key);
+                                                   const HistoryQuery& query) {
+  const auto id = names.find(query.key);
   if (!id)
     return std::vector<model::Evidence>{};
   KH_ASSIGN(Statement * rows,
-            connection.prepared("SELECT at, source, verdict, count, message, retry_at, probe, "
-                                "http_status, latency, input_tokens, output_tokens, cost, "
-                                "balances, rate_limits FROM evidence WHERE key = ? "
-                                "ORDER BY at DESC, id DESC LIMIT ?"));
-  rows->bind(*id, limit_of(limit));
+            connection.prepared(KH_EVIDENCE_COLUMNS
+                                "WHERE key = ? AND at <= ? ORDER BY at DESC, id DESC LIMIT ?"));
+  rows->bind(*id, query.until.value_or(kEndOfTime), limit_of(query.limit));
+  return collect<model::Evidence>(
+      *rows, [&](const Statement& row) { return evidence_row(row, query.key); });
+}
+
+Result<std::vector<model::Evidence>> read_recent_evidence(Connection& connection,
+                                                          const Names& names,
+                                                          const std::string& key) {
+  const auto id = names.find(key);
+  if (!id)
+    return std::vector<model::Evidence>{};
+  KH_ASSIGN(
+      Statement * rows,
+      connection.prepared(
+          KH_EVIDENCE_COLUMNS
+          "WHERE id IN (SELECT id FROM (SELECT id FROM evidence WHERE key = ?1 "
+          "ORDER BY at DESC, id DESC LIMIT ?2)) OR id IN (SELECT id FROM (SELECT id FROM "
+          "evidence WHERE key = ?1 AND probe IS NOT NULL ORDER BY at DESC, id DESC LIMIT ?3)) "
+          "ORDER BY at DESC, id DESC"));
+  rows->bind(*id, kRecentPerKey, kRecentProbesPerKey);
   return collect<model::Evidence>(*rows,
                                   [&](const Statement& row) { return evidence_row(row, key); });
 }
 
 Result<std::vector<model::StateChange>> read_changes(Connection& connection, const Names& names,
-                                                     const std::string& key, std::size_t limit) {
-  const auto id = names.find(key);
+                                                     const HistoryQuery& query) {
+  const auto id = names.find(query.key);
   if (!id)
     return std::vector<model::StateChange>{};
   KH_ASSIGN(Statement * rows,
             connection.prepared("SELECT at, from_state, to_state, verdict, why FROM change "
-                                "WHERE key = ? ORDER BY at DESC, id DESC LIMIT ?"));
-  rows->bind(*id, limit_of(limit));
-  return collect<model::StateChange>(*rows,
-                                     [&](const Statement& row) { return change_row(row, key); });
+                                "WHERE key = ? AND at <= ? ORDER BY at DESC, id DESC LIMIT ?"));
+  rows->bind(*id, query.until.value_or(kEndOfTime), limit_of(query.limit));
+  return collect<model::StateChange>(
+      *rows, [&](const Statement& row) { return change_row(row, query.key); });
 }
 
 Result<std::vector<model::Rotation>> read_rotations(Connection& connection, const std::string& pool,

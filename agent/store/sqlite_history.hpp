@@ -19,9 +19,13 @@ Result<std::vector<model::BalanceDrop>> read_balance_drops(Connection& connectio
                                                            const Names& names,
                                                            const UsageQuery& query);
 Result<std::vector<model::Evidence>> read_evidence(Connection& connection, const Names& names,
-                                                   const std::string& key, std::size_t limit);
+                                                   const HistoryQuery& query);
+// What a start reads of a key: the newest of all and the newest of probes, newest first.
+Result<std::vector<model::Evidence>> read_recent_evidence(Connection& connection,
+                                                          const Names& names,
+                                                          const std::string& key);
 Result<std::vector<model::StateChange>> read_changes(Connection& connection, const Names& names,
-                                                     const std::string& key, std::size_t limit);
+                                                     const HistoryQuery& query);
 // Of one pool, or of all when empty.
 Result<std::vector<model::Rotation>> read_rotations(Connection& connection, const std::string& pool,
                                                     std::size_t limit);

@@ -235,16 +235,10 @@ void newest_first(std::vector<Entry>& entries) {
 Status Reader::histories(State& state) {
   KH_ASSIGN(const auto proven, keys_with("SELECT min(key) FROM evidence WHERE key > ?"));
   for (const std::string& key : proven) {
-    KH_ASSIGN(auto recent, read_evidence(connection_, names_, key, kRecentPerKey));
+    KH_ASSIGN(auto recent, read_recent_evidence(connection_, names_, key));
     std::move(recent.begin(), recent.end(), std::back_inserter(state.evidence));
   }
-  KH_ASSIGN(const auto changed, keys_with("SELECT min(key) FROM change WHERE key > ?"));
-  for (const std::string& key : changed) {
-    KH_ASSIGN(auto recent, read_changes(connection_, names_, key, kRecentPerKey));
-    std::move(recent.begin(), recent.end(), std::back_inserter(state.changes));
-  }
   newest_first(state.evidence);
-  newest_first(state.changes);
   return {};
 }
 

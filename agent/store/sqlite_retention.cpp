@@ -118,7 +118,11 @@ Status prune_history(Connection& connection, WallTime usage_before, WallTime min
   KH_TRY(erase("DELETE FROM balance_drop WHERE bucket < ?", bucket));
   KH_TRY(erase("DELETE FROM minute WHERE minute < ?", model::minute_of(minutes_before)));
   KH_TRY(erase("DELETE FROM evidence WHERE at < ?", evidence_before));
-  KH_TRY(erase("DELETE FROM change WHERE at < ?", evidence_before));
+  // The last one before then tells the state that the key was in.
+  KH_TRY(
+      erase("DELETE FROM change WHERE at < (SELECT max(at) FROM change AS later "
+            "WHERE later.key = change.key AND later.at < ?)",
+            evidence_before));
   // The newest fire of each schedule is the memory of what was handled.
   KH_TRY(
       erase("DELETE FROM fire WHERE scheduled_at < ? AND scheduled_at < "

@@ -63,16 +63,14 @@ class SqliteStore final : public Store {
         [&] { return read_balance_drops(*connection_, names_, query); });
   }
 
-  Result<std::vector<model::Evidence>> evidence(const std::string& key,
-                                                std::size_t limit) override {
+  Result<std::vector<model::Evidence>> evidence(const HistoryQuery& query) override {
     return reading<std::vector<model::Evidence>>(
-        [&] { return read_evidence(*connection_, names_, key, limit); });
+        [&] { return read_evidence(*connection_, names_, query); });
   }
 
-  Result<std::vector<model::StateChange>> changes(const std::string& key,
-                                                  std::size_t limit) override {
+  Result<std::vector<model::StateChange>> changes(const HistoryQuery& query) override {
     return reading<std::vector<model::StateChange>>(
-        [&] { return read_changes(*connection_, names_, key, limit); });
+        [&] { return read_changes(*connection_, names_, query); });
   }
 
   Result<std::vector<model::Rotation>> rotations(const std::string& pool,

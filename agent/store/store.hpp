@@ -73,8 +73,8 @@ struct Batch {
   [[nodiscard]] bool empty() const;
 };
 
-// What a start needs. Histories are bounded: the newest `kRecentPerKey` evidences and changes a
-// key, the newest 200 rotations, and all that are not final.
+// What a start needs. Histories are bounded: of each key the newest evidences and the newest ones
+// of probes, the newest 200 rotations, and all that are not final.
 struct State {
   std::map<std::string, std::map<std::string, model::UsageCounts>> usage_totals;  // key → model
   std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>> usage_failures;
@@ -87,15 +87,15 @@ struct State {
   std::vector<model::BalanceRecord> balances;
   std::map<std::string, model::KeyHealth> health;
   std::map<std::string, model::ProbeTotals> probe_totals;
-  std::vector<model::Evidence> evidence;    // newest first
-  std::vector<model::StateChange> changes;  // newest first
+  std::vector<model::Evidence> evidence;  // newest first
   std::map<std::string, model::PoolState> pools;
   std::map<std::string, PoolTotals> pool_totals;
   std::vector<model::Rotation> rotations;          // newest first
   std::map<std::string, ScheduleFire> last_fires;  // newest by schedule
   std::map<std::string, std::string> settings;
 };
-inline constexpr std::size_t kRecentPerKey = 20;
+inline constexpr std::size_t kRecentPerKey = 3;
+inline constexpr std::size_t kRecentProbesPerKey = 2;
 
 struct UsageQuery {
   std::optional<WallTime> from;   // whole buckets
@@ -121,6 +121,13 @@ struct RollUp {
   std::size_t max_rows = 50'000;  // about; so that commits do not wait for long
 };
 
+// Of one key's history: newest first, at most `limit`, up to and including `until`.
+struct HistoryQuery {
+  std::string key;
+  std::optional<WallTime> until;  // nothing: all
+  std::size_t limit = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -135,17 +142,15 @@ class Store {
   virtual Result<std::vector<model::MinuteRow>> minutes(const UsageQuery& query) = 0;
   // History by (key, currency, bucket), in that order.
   virtual Result<std::vector<model::BalanceDrop>> balance_drops(const UsageQuery& query) = 0;
-  // Newest first, at most `limit`; for one key.
-  virtual Result<std::vector<model::Evidence>> evidence(const std::string& key,
-                                                        std::size_t limit) = 0;
-  virtual Result<std::vector<model::StateChange>> changes(const std::string& key,
-                                                          std::size_t limit) = 0;
+  virtual Result<std::vector<model::Evidence>> evidence(const HistoryQuery& query) = 0;
+  virtual Result<std::vector<model::StateChange>> changes(const HistoryQuery& query) = 0;
   // Newest first; of one pool, or of all when empty.
   virtual Result<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                          std::size_t limit) = 0;
   // Moves old usage into wider rows; no count is lost or told twice. True: there is more to move.
   virtual Result<bool> roll_up(const RollUp& plan) = 0;
-  // Deletes history that ended before the given times; totals stay.
+  // Deletes history that ended before the given times. Totals stay, and so does the last change of
+  // each key before that time: it tells the state that the key was in.
   virtual Status prune(WallTime usage_before, WallTime minutes_before,
                        WallTime evidence_before) = 0;
 };

@@ -218,6 +218,9 @@ TEST_CASE("after random batches SQLite has exactly what memory has, also after a
   REQUIRE_FALSE(drops->empty());
   CHECK(text_of(*drops) == text_of(*memory.store().balance_drops({})));
   CHECK(text_of(*rotations) == text_of(*memory.store().rotations("", 1000)));
+  for (const auto& [key, health] : loaded(memory.store()).health)
+    CHECK(text_of(*sqlite.store().changes({key, std::nullopt, 1000})) ==
+          text_of(*memory.store().changes({key, std::nullopt, 1000})));
 }
 
 }  // namespace keyherd::test

@@ -123,15 +123,18 @@ TEMPLATE_TEST_CASE("evidence comes newest first by its own time, of equal times 
        "2nd"}};
   commit(kind.store(), batch);
   store::Store& store = kind.reopen();
-  CHECK(messages(*store.evidence("k", 100)) == "thirty-again thirty twenty ten ");
-  CHECK(messages(*store.evidence("k", 2)) == "thirty-again thirty ");
-  CHECK(store.evidence("k", 0)->empty());
-  CHECK(store.evidence("unheard of", 5)->empty());
-  const auto changes = store.changes("k", 1);
+  CHECK(messages(*store.evidence({"k", std::nullopt, 100})) == "thirty-again thirty twenty ten ");
+  CHECK(messages(*store.evidence({"k", std::nullopt, 2})) == "thirty-again thirty ");
+  CHECK(store.evidence({"k", std::nullopt, 0})->empty());
+  CHECK(store.evidence({"unheard of", std::nullopt, 5})->empty());
+  CHECK(messages(*store.evidence({"k", at(20), 100})) == "twenty ten ");
+  CHECK(store.evidence({"k", at(9), 100})->empty());
+  CHECK(store.changes({"k", at(5), 10})->front().why == "1st");
+  const auto changes = store.changes({"k", std::nullopt, 1});
   REQUIRE(changes);
   REQUIRE(changes->size() == 1);
   CHECK(changes->front().why == "2nd");
-  CHECK(messages(store.load()->evidence) == "foreign thirty-again thirty twenty ten ");
+  CHECK(messages(store.load()->evidence) == "foreign thirty-again thirty twenty ");
 }
 
 TEMPLATE_TEST_CASE("a start reads a bounded history of each key, the query reads all of it", "",
@@ -149,8 +152,22 @@ TEMPLATE_TEST_CASE("a start reads a bounded history of each key, the query reads
   REQUIRE(state);
   CHECK(state->evidence.size() == store::kRecentPerKey + 1);
   CHECK(state->evidence.front().message == "49");
-  CHECK(state->changes.size() == store::kRecentPerKey);
-  CHECK(kind.store().evidence("busy", 1000)->size() == 50);
+  CHECK(kind.store().changes({"busy", std::nullopt, 1000})->size() == 50);
+  CHECK(kind.store().evidence({"busy", std::nullopt, 1000})->size() == 50);
+}
+
+TEMPLATE_TEST_CASE("a start reads the newest probes of a key whose log says more", "", InMemory,
+                   InSqlite) {
+  TestType kind;
+  Batch batch;
+  for (int i = 0; i < 50; ++i) {
+    batch.evidence.push_back(evidence("k", i, std::to_string(i)));
+    batch.evidence.back().probe.reset();
+    if (i % 10 == 0)
+      batch.evidence.back().probe = model::ProbeKind::balance;
+  }
+  commit(kind.store(), batch);
+  CHECK(messages(kind.reopen().load()->evidence) == "49 48 47 40 30 ");
 }
 
 TEMPLATE_TEST_CASE("rotations come newest first, of one pool or of all", "", InMemory, InSqlite) {
@@ -238,8 +255,10 @@ TEMPLATE_TEST_CASE("pruning deletes history and leaves the totals", "", InMemory
   CHECK(store.balance_drops({})->front().bucket == kBucket + 2);
   REQUIRE(store.minutes({})->size() == 1);
   CHECK(store.minutes({})->front().minute == kMinute + 3);
-  CHECK(messages(*store.evidence("k", 10)) == "3 2 ");
-  CHECK(store.changes("k", 10)->size() == 2);
+  CHECK(messages(*store.evidence({"k", std::nullopt, 10})) == "3 2 ");
+  // The last change before that time tells the state from then on.
+  CHECK(store.changes({"k", std::nullopt, 10})->size() == 3);
+  CHECK(store.changes({"k", at(199), 10})->front().why == "1");
   const auto state = store.load();
   REQUIRE(state);
   CHECK(state->usage_totals.at("k").at("m").requests == 4);

@@ -169,7 +169,6 @@ std::string text_of(const store::State& state) {
   text += map_text("health", state.health);
   text += map_text("probes", state.probe_totals);
   text += text_of(state.evidence);
-  text += text_of(state.changes);
   text += map_text("pool", state.pools);
   text += map_text("pool totals", state.pool_totals);
   text += text_of(state.rotations);

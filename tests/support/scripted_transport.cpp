@@ -67,4 +67,9 @@ std::vector<RecordedRequest> ScriptedTransport::requests() const {
   return requests_;
 }
 
+void ScriptedTransport::forget() {
+  const std::lock_guard lock(mutex_);
+  requests_.clear();
+}
+
 }  // namespace keyherd::test

@@ -32,6 +32,8 @@ class ScriptedTransport final : public net::Transport {
   void push(int status, std::string body, std::multimap<std::string, std::string> headers = {});
   void set_rule(Rule rule);
   [[nodiscard]] std::vector<RecordedRequest> requests() const;
+  // What was recorded so far: a long simulation would gather millions.
+  void forget();
 
  private:
   mutable std::mutex mutex_;

@@ -156,6 +156,36 @@ int show_one(Context& context, AgentClient& client, const std::string& key) {
   return is_bad(*view) ? kBadNews : kFine;
 }
 
+void print_story(Context& context, const json& story, bool is_past) {
+  context.out << text_of(story["id"]) << (is_past ? " was " : " is ") << text_of(story["state"]);
+  if (story["since"].is_string())
+    context.out << " since " << text_of(story["since"]);
+  context.out << ": " << text_of(story["why"]) << "\n";
+  if (story.contains("incident") && story["incident"].is_string())
+    context.out << "its provider is down, nothing is concluded meanwhile: "
+                << text_of(story["incident"]) << "\n";
+  if (story.contains("seems_to_share_account_with")) {
+    for (const auto& [other, why] : story["seems_to_share_account_with"].items())
+      context.out << "with " << other << ": " << text_of(why)
+                  << "; give them one limit_group, or they count as a spare for each other\n";
+  }
+  context.out << "\n";
+  Table changes({"WHEN", "FROM", "TO", "VERDICT", "WHY"});
+  for (const json& change : story["changes"])
+    changes.add({text_of(change["at"]), text_of(change["from"]),
+                 Cell(text_of(change["to"]), colour_of_state(text_of(change["to"]))),
+                 text_of(change["verdict"]), text_of(change["why"])});
+  Table evidence({"WHEN", "SOURCE", "VERDICT", "HTTP", "COUNT", "MESSAGE"});
+  for (const json& item : story["evidence"])
+    evidence.add({text_of(item["at"]), text_of(item["source"]),
+                  Cell(text_of(item["verdict"]), colour_of_verdict(text_of(item["verdict"]))),
+                  text_of(item["http_status"]), Cell::number(text_of(item["count"])),
+                  text_of(item["message"])});
+  changes.print(context);
+  context.out << "\n";
+  evidence.print(context);
+}
+
 }  // namespace
 
 Action define_status(CLI::App& app) {
@@ -184,39 +214,25 @@ Action define_status(CLI::App& app) {
 }
 
 Action define_explain(CLI::App& app) {
-  auto key = std::make_shared<std::string>();
-  app.add_option("KEY", *key, "the key")->required();
-  return [key](Context& context) {
+  struct Options {
+    std::string key;
+    std::string at;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("KEY", options->key, "the key")->required();
+  app.add_option("--at", options->at, "what was believed then (RFC 3339), not now");
+  return [options](Context& context) {
+    if (!options->at.empty() && !parse_rfc3339(options->at))
+      return report(context, parse_rfc3339(options->at).error());
     return with_agent(context, [&](AgentClient& client) {
-      const auto view = client.get(key_path(*key, "/explain"));
-      if (!view)
-        return report(context, view.error());
-      if (context.json) {
-        context.out << dump_json(*view) << "\n";
-        return kFine;
-      }
-      context.out << *key << " is " << text_of((*view)["state"]) << " since "
-                  << text_of((*view)["since"]) << ": " << text_of((*view)["why"]) << "\n\n";
-      Table changes({"WHEN", "FROM", "TO", "VERDICT", "WHY"});
-      for (const json& change : (*view)["changes"])
-        changes.add({text_of(change["at"]), text_of(change["from"]),
-                     Cell(text_of(change["to"]), colour_of_state(text_of(change["to"]))),
-                     text_of(change["verdict"]), text_of(change["why"])});
-      Table evidence({"WHEN", "SOURCE", "VERDICT", "HTTP", "COUNT", "MESSAGE"});
-      for (const json& item : (*view)["evidence"])
-        evidence.add({text_of(item["at"]), text_of(item["source"]),
-                      Cell(text_of(item["verdict"]), colour_of_verdict(text_of(item["verdict"]))),
-                      text_of(item["http_status"]), Cell::number(text_of(item["count"])),
-                      text_of(item["message"])});
-      if (changes.empty())
-        context.out << "Its state has not changed yet.\n";
+      const std::string at = options->at.empty() ? "" : "?at=" + url_encode(options->at);
+      const auto story = client.get(key_path(options->key, "/explain") + at);
+      if (!story)
+        return report(context, story.error());
+      if (context.json)
+        context.out << dump_json(*story) << "\n";
       else
-        changes.print(context);
-      context.out << "\n";
-      if (evidence.empty())
-        context.out << "There is no evidence yet.\n";
-      else
-        evidence.print(context);
+        print_story(context, *story, !options->at.empty());
       return kFine;
     });
   };

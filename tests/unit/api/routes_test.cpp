@@ -57,6 +57,13 @@ class FakeControl final : public Control {
   Pending<model::KeyHealth> resume(const std::string&, const std::string&) override {
     return ready<model::KeyHealth>(model::KeyHealth{});
   }
+  Pending<model::KeyStory> explain(const std::string& key, std::optional<WallTime> at) override {
+    asked_of = at;
+    model::KeyStory story;
+    story.key = key;
+    story.state = model::KeyState::dead;
+    return ready<model::KeyStory>(story);
+  }
   Pending<std::vector<std::string>> reload() override {
     return ready<std::vector<std::string>>(fail(ErrorCode::invalid, "keyherd.toml:1:1: nonsense"));
   }
@@ -107,6 +114,7 @@ class FakeControl final : public Control {
   std::int64_t generation = 3;
   RotateCommand last;
   UsageRange asked;
+  std::optional<WallTime> asked_of;
 
  private:
   model::SnapshotPtr snapshot_;
@@ -307,6 +315,23 @@ TEST_CASE("usage names the next page in a Link header, and its days are the agen
         "</api/v1/usage?by=model&timezone=Asia%2FTokyo&limit=2&after=%5B%22n%22%5D>; rel=\"next\"");
   CHECK(ask({{"colour", "red"}}).status == 400);
   CHECK(ask({{"from", "soon"}}).status == 400);
+}
+
+TEST_CASE("a key is explained as of now with its present belief, or as of a time") {
+  Surface surface;
+  const auto ask = [&](std::multimap<std::string, std::string> query) {
+    return surface.ask("GET", "/api/v1/keys/{id}/explain", {"k1"}, "", {}, std::move(query));
+  };
+  const auto now = json::parse(ask({}).response->body);
+  CHECK_FALSE(surface.control.asked_of);
+  CHECK(now["state"] == "unknown");  // what the snapshot says, newer than any story
+  CHECK(now.contains("quotas"));
+  CHECK(now["incident"].is_null());
+  const auto then = json::parse(ask({{"at", "2026-03-01T12:00:00Z"}}).response->body);
+  CHECK(surface.control.asked_of == parse_rfc3339("2026-03-01T12:00:00Z").value());
+  CHECK(then["state"] == "dead");
+  CHECK_FALSE(then.contains("quotas"));
+  CHECK(ask({{"at", "yesterday"}}).response->status == 400);
 }
 
 TEST_CASE("every route of the table is served and has a summary") {

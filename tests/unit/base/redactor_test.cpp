@@ -10,6 +10,18 @@ namespace {
 const std::string kCanary = "CANARY+secret/with=odd%chars";
 }
 
+TEST_CASE(
+    "thousands of secrets that begin alike are all found, the longest where one begins another") {
+  keyherd::Redactor redactor;
+  for (int i = 0; i < 5'000; ++i)
+    redactor.add(keyherd::Secret("acme-prod-" + std::to_string(1'000'000 + i)));
+  redactor.add(keyherd::Secret("acme-prod-1000007-and-more"));
+  for (int i = 0; i < 5'000; i += 499)
+    CHECK(redactor.redact("<acme-prod-" + std::to_string(1'000'000 + i) + ">") == "<[redacted]>");
+  CHECK(redactor.redact("(acme-prod-1000007-and-more)") == "([redacted])");
+  CHECK(redactor.redact("acme-prod-2000000") == "acme-prod-2000000");
+}
+
 TEST_CASE("a known secret is found in every form in which it may come back") {
   Redactor redactor;
   redactor.add(Secret(kCanary));

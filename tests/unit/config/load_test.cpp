@@ -23,7 +23,7 @@ TEST_CASE("an empty file is a valid configuration with all defaults") {
   CHECK(config.agent.listen_port == 9925);
   CHECK(config.agent.state == "/etc/keyherd/keyherd.db");
   CHECK_FALSE(config.agent.master_key);
-  CHECK(config.agent.probe_workers == 8);
+  CHECK(config.agent.probe_workers == 64);
   CHECK(config.tokens.empty());
 }
 

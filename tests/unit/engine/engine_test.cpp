@@ -92,7 +92,12 @@ TEST_CASE("a revoked key dies by its probes, its pool moves, and the others are 
   CHECK(world.state("k2") == KeyState::healthy);
   CHECK(world.state("k3") == KeyState::healthy);
   CHECK(world.active("prod") == "k2");
-  CHECK_FALSE(world.key("k1").changes.empty());
+  const auto story = world.explain("k1", world.clock.now().wall);
+  CHECK(story.state == KeyState::dead);
+  CHECK(story.changes.front().why == world.key("k1").health.why);
+  REQUIRE(story.evidence.size() >= 3);
+  for (int i = 0; i < 3; ++i)
+    CHECK(story.evidence[static_cast<std::size_t>(i)].verdict == model::Verdict::invalid_key);
 }
 
 TEST_CASE("an outage condemns nobody, moves nothing, and ends by itself") {
@@ -178,6 +183,65 @@ TEST_CASE("a restart keeps beliefs, totals and the decision, and publishes it ag
   CHECK(world.key("k1").usage_by_model == model::find_key(*before, "k1")->usage_by_model);
   CHECK(world.key("k1").quotas[0].used == 100);
   CHECK(world.pool("prod").state.generation == 1);
+}
+
+TEST_CASE("what was believed at any time is told, also after a restart") {
+  World world(kConfig);
+  world.start();
+  const WallTime before = world.clock.now().wall - 1s;
+  world.advance(5s);
+  const WallTime well = world.clock.now().wall;
+  world.provider.status["sk-world-k1"] = 401;
+  world.advance(6min);
+  world.start();
+  CHECK(world.explain("k1", well).state == KeyState::healthy);
+  CHECK(world.explain("k1", well).since < well);
+  CHECK(world.explain("k1", well).evidence.front().verdict == model::Verdict::ok);
+  const auto dead = world.explain("k1", world.clock.now().wall);
+  CHECK(dead.state == KeyState::dead);
+  CHECK(dead.verdict == model::Verdict::invalid_key);
+  CHECK(dead.why.find("refused 3 times in a row") != std::string::npos);
+  CHECK(dead.changes.back().from == KeyState::unknown);
+  const auto unborn = world.explain("k1", before);
+  CHECK(unborn.state == KeyState::unknown);
+  CHECK_FALSE(unborn.since);
+  CHECK(unborn.evidence.empty());
+}
+
+TEST_CASE("the evidence of this moment is told, even while the disk is full") {
+  World world(kConfig);
+  world.start();
+  world.advance(5s);
+  world.log_line("k1", 429);
+  world.advance(1s);
+  CHECK(world.explain("k1", world.clock.now().wall).evidence.front().verdict ==
+        model::Verdict::rate_limited);
+  world.store_fails = true;
+  world.advance(10min);
+  world.store_fails = false;  // the query is answered, the commits are still to come
+  CHECK(world.explain("k1", world.clock.now().wall).evidence.front().verdict ==
+        model::Verdict::rate_limited);
+}
+
+TEST_CASE("a busy key's troubles do not fill the disk, and none of their lines is lost") {
+  World world(kConfig);
+  world.start();
+  world.advance(5s);
+  for (int i = 0; i < 600; ++i) {
+    world.log_line("k1", 429);
+    world.advance(100ms);
+  }
+  std::int64_t lines = 0;
+  int pieces = 0;
+  const auto story = world.explain("k1", world.clock.now().wall);
+  for (const auto& evidence : story.evidence) {
+    if (evidence.source != model::EvidenceSource::usage_log)
+      continue;
+    ++pieces;
+    lines += evidence.count;
+  }
+  CHECK(pieces <= 8);
+  CHECK(lines == 600);
 }
 
 TEST_CASE("while the disk is full nothing counts and nothing is lost") {

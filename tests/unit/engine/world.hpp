@@ -96,13 +96,11 @@ class FullStore final : public store::Store {
   Result<std::vector<model::BalanceDrop>> balance_drops(const store::UsageQuery& query) override {
     return store_.balance_drops(query);
   }
-  Result<std::vector<model::Evidence>> evidence(const std::string& key,
-                                                std::size_t limit) override {
-    return store_.evidence(key, limit);
+  Result<std::vector<model::Evidence>> evidence(const store::HistoryQuery& query) override {
+    return store_.evidence(query);
   }
-  Result<std::vector<model::StateChange>> changes(const std::string& key,
-                                                  std::size_t limit) override {
-    return store_.changes(key, limit);
+  Result<std::vector<model::StateChange>> changes(const store::HistoryQuery& query) override {
+    return store_.changes(query);
   }
   Result<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                  std::size_t limit) override {
@@ -190,6 +188,15 @@ class World : public engine::Effects {
   }
   model::KeyState state(const std::string& id) const { return key(id).health.state; }
   std::string active(const std::string& pool) const { return this->pool(pool).state.active; }
+  // What the agent tells of a key; answered like a command.
+  model::KeyStory explain(const std::string& id, WallTime at) {
+    const auto pending = engine_->explain(id, at, clock.now()).pending();
+    settle();
+    const auto story = pending();
+    if (!story || !*story)
+      throw std::runtime_error("no story of " + id);
+    return **story;
+  }
   nlohmann::json file(const std::string& path) const { return *parse_json(files.content(path)); }
 
   void log_line(const std::string& key, int status, std::int64_t tokens = 0) {

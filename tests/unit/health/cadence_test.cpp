@@ -47,6 +47,48 @@ TEST_CASE("a stated time is prolonged by a later one, never shortened") {
   CHECK(herd.state("k1") == KeyState::healthy);
 }
 
+TEST_CASE("a wait that is asked for with any failure is kept, and changes no state") {
+  Herd herd = Herd::healthy(2);
+  herd.wait(5min);
+  herd.probe("k1", Verdict::overloaded, ProbeKind::models, 10min);
+  CHECK(herd.state("k1") == KeyState::healthy);
+  CHECK(herd.due("k1") == 10min);
+  CHECK(herd.tracker().next_probe("k1", herd.now())->not_before);
+  // A shorter one that follows does not shorten it, and a day is not believed of an outage.
+  herd.probe("k1", Verdict::server_error, ProbeKind::models, 1min);
+  CHECK(herd.due("k1") == 10min);
+  herd.probe("k1", Verdict::overloaded, ProbeKind::models, 24h);
+  CHECK(herd.due("k1") == 1h);
+  herd.log("k1", Verdict::ok, 1);
+  CHECK(herd.due("k1") <= 5min);
+}
+
+TEST_CASE("a key that is bad again within a day needs twice the proofs") {
+  Herd herd = Herd::healthy(3);
+  const auto die_and_recover = [&] {
+    for (int i = 0; i < 3; ++i)
+      herd.probe("k1", Verdict::invalid_key);
+    REQUIRE(herd.state("k1") == KeyState::dead);
+    int proofs = 0;
+    while (herd.state("k1") == KeyState::dead) {
+      herd.wait(20s);
+      herd.probe("k1", Verdict::ok);
+      ++proofs;
+    }
+    herd.probe("k2", Verdict::ok);
+    herd.wait(1s);
+    return proofs;
+  };
+  CHECK(die_and_recover() == 2);
+  CHECK(die_and_recover() == 4);
+  CHECK(die_and_recover() == 8);
+  for (int i = 0; i < 5; ++i)
+    die_and_recover();
+  CHECK(die_and_recover() == 64);
+  herd.wait(25h);
+  CHECK(die_and_recover() == 2);
+}
+
 TEST_CASE("without a stated time cool-downs that follow each other double from 5 s to 10 min") {
   Herd herd = Herd::healthy(1);
   std::vector<std::chrono::seconds> lengths;

@@ -1,5 +1,6 @@
 // Keys that fail together: the provider is to blame, and no key.
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "herd.hpp"
@@ -174,7 +175,72 @@ TEST_CASE("during an incident nothing bad is concluded of any key") {
     herd.probe("k3", Verdict::permission_denied);
     herd.wait(1s);
   }
-  CHECK(herd.count(KeyState::throttled) == 4);
+  // Only the first was told to slow down before it was seen that all are: the address is to blame.
+  CHECK(herd.count(KeyState::throttled) == 1);
+  CHECK(herd.count(KeyState::healthy) == 3);
+}
+
+TEST_CASE("a limit on the agent's address is one incident, ends by itself, and waits as told") {
+  Herd herd = Herd::healthy(20);
+  int opened = 0;
+  for (int i = 1; i <= 20; ++i) {
+    opened +=
+        openings(herd.probe(key_name(i), Verdict::rate_limited, model::ProbeKind::models, 30min));
+    herd.wait(1s);
+  }
+  CHECK(opened == 1);
+  CHECK(herd.count(KeyState::throttled) < 6);
+  for (int i = 1; i <= 20; ++i)
+    CHECK(herd.due(key_name(i)) >= 29min);
+  herd.wait(30min);
+  herd.tick();
+  herd.probe("k20", Verdict::ok);
+  CHECK_FALSE(herd.incident());
+  CHECK(herd.count(KeyState::healthy) == 20);
+}
+
+TEST_CASE("the first refusal asks a silent key whether everybody is refused") {
+  Herd herd = Herd::healthy(100);
+  // Each that is refused as well asks the next one: five probes, and it is known.
+  std::string asked = "k1";
+  for (int i = 0; i < 4; ++i) {
+    const Change change = herd.probe(asked, Verdict::invalid_key);
+    REQUIRE(change.probe_soon.size() == 1);
+    asked = change.probe_soon[0];
+    CHECK(herd.due(asked) == 0ns);
+    herd.wait(300ms);
+  }
+  CHECK(openings(herd.probe(asked, Verdict::invalid_key)) == 1);
+  CHECK(herd.count(KeyState::dead) == 0);
+}
+
+TEST_CASE("a witness that is served leaves the refused key to its proofs") {
+  Herd herd = Herd::healthy(100);
+  const Change change = herd.log("k1", Verdict::invalid_key, 10);
+  CHECK(herd.state("k1") == KeyState::dead);
+  const auto witnesses = std::count_if(change.probe_soon.begin(), change.probe_soon.end(),
+                                       [](const std::string& key) { return key != "k1"; });
+  CHECK(witnesses == 1);
+  herd.wait(300ms);
+  CHECK(herd.probe(change.probe_soon.back(), Verdict::ok).empty() == false);
+  CHECK(herd.state("k1") == KeyState::dead);
+  // Nobody is asked again for a key whose neighbours are served.
+  herd.wait(20s);
+  CHECK(herd.log("k2", Verdict::ok).probe_soon.empty());
+  CHECK(herd.count(KeyState::healthy) == 99);
+}
+
+TEST_CASE("condemned by the log, saved by a refused witness") {
+  Herd herd = Herd::healthy(100);
+  std::vector<std::string> asked = herd.log("k1", Verdict::invalid_key, 10).probe_soon;
+  REQUIRE(herd.state("k1") == KeyState::dead);
+  for (int i = 0; i < 10 && !herd.incident(); ++i) {
+    REQUIRE_FALSE(asked.empty());
+    herd.wait(300ms);
+    asked = herd.probe(asked.back(), Verdict::invalid_key).probe_soon;
+  }
+  CHECK(herd.incident());
+  CHECK(herd.count(KeyState::dead) == 0);
 }
 
 TEST_CASE("an incident of which nothing is heard ends by itself") {
