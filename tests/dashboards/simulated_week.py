@@ -144,6 +144,7 @@ class Week:
         for provider, (endpoint, _, _) in PROVIDERS.items():
             self.put("keyherd_endpoint_up", [int(not (provider == "deepseek" and self.outage(t))) for t in self.times],
                      provider=provider, endpoint=endpoint)
+            self.put("keyherd_endpoint_authenticates", 1, provider=provider, endpoint=endpoint)
 
     def verdict(self, key, i):
         t = self.times[i]
@@ -195,6 +196,7 @@ class Week:
             self.put("keyherd_probes_skipped_total", self.summed([self.random.random() * share // 1 for _ in every]), reason=reason)
         self.histogram("keyherd_probe_schedule_delay_seconds", [.001, .01, .1, .5, 1, 5, 30, 60, 300],
                        lambda i: self.random.lognormvariate(-4, 1.2), lambda i: 8)
+        self.put("keyherd_probe_budget_used_ratio", [round(t % 86400 / 86400 * 0.4, 4) for t in self.times])
         self.put("keyherd_probes_in_flight", [self.random.choice([0, 0, 0, 1, 2]) for _ in every])
         self.put("keyherd_probe_queue_length", [self.random.choice([0] * 9 + [1]) for _ in every])
 
@@ -293,6 +295,8 @@ class Week:
                     left -= cost
                     out.append(round(max(left, 0.0), 4))
                 self.put("keyherd_balance_remaining", out, **k, currency="USD")
+                for level, least in (("warning", 20), ("critical", 5)):
+                    self.put("keyherd_balance_threshold", least, **k, currency="USD", level=level)
                 self.put("keyherd_balance_drop_total", self.summed([cost + (0.4 if key == "deepseek-3" and self.ago(t) < 4 * 3600 else 0) / 15
                                                                     for t, cost in zip(self.times, self.costs[key])]), **k, currency="USD")
                 self.put("keyherd_unaccounted_spend", [round(max(0, 1.6 * (4 * 3600 - self.ago(t)) / 14400), 4) if key == "deepseek-3" else 0.0
