@@ -267,7 +267,7 @@ class World : public engine::Effects {
   std::deque<engine::Event> events_;
   std::unique_ptr<engine::Engine> engine_;
   SteadyTime next_{};
-  std::optional<Promise<model::Evidence>> asked_;
+  std::optional<engine::Promise<model::Evidence>> asked_;
 };
 
 }  // namespace keyherd::test
