@@ -76,6 +76,7 @@ class Reader {
     read_times();
     read_key();
     read_text(Field::model, record.model);
+    read_request_id();
     read_count(Field::input_tokens, record.input);
     read_count(Field::output_tokens, record.output);
     read_count(Field::cached_input_tokens, record.cached_input);
@@ -189,6 +190,13 @@ class Reader {
     if (value->kind != Token::Kind::text)
       return reject(field);
     into = value->text;
+  }
+
+  // Text or a number. What is neither says nothing of repetitions, and nothing against the line.
+  void read_request_id() {
+    const Token* value = first(mapping_.rule(Field::request_id).source);
+    if (value != nullptr && value->kind != Token::Kind::nested)
+      out_.record.request_id = value->text;
   }
 
   // Whether the alternative applies; its value, or that it cannot be.

@@ -55,6 +55,18 @@ class UsageByHttp(EndToEnd):
         self.assertEqual(self.deliver("file", [self.native(7)])[2]["counted"], 1)
         self.assertEqual(self.used()["k1"]["input_tokens"], 12)
 
+    def test_what_is_sent_again_counts_once(self):
+        lines = [self.native(number) for number in range(1, 4)]
+        self.assertEqual(self.deliver("file", lines)[2]["counted"], 3)
+        again = self.deliver("file", lines + [self.native(4)])[2]
+        self.assertEqual((again["counted"], again["rejected"]), (1, {"duplicate": 3}))
+        self.append_log(lines + [self.native(5)])  # the gateway writes to the file as well
+        wait_until(lambda: self.used()["k1"]["input_tokens"] == 15, "the file is counted")
+        mapped = {"id": "c1", "status": "success", "prompt_tokens": 98, "completion_tokens": 34, "startTime": 1795342534.1,
+                  "endTime": 1795342534.9, "model": "gpt-4.1-mini", "metadata": {"user_api_key_alias": "team-a"}}
+        self.assertEqual(self.deliver("http", [mapped, mapped])[2]["rejected"], {"duplicate": 1})
+        self.assertEqual(self.used()["k2"]["input_tokens"], 98)
+
     def test_who_may_send_and_what(self):
         self.assertEqual(self.deliver("file", [], "read")[0], 403)
         self.assertEqual(self.deliver("file", [], "confined")[0], 403)
