@@ -158,7 +158,7 @@ Result<Window> parse_window(std::string_view text) {
 
 std::optional<std::chrono::minutes> parse_quarter(std::string_view text) {
   constexpr std::int64_t kQuarter = 15;
-  constexpr std::int64_t kDay = 24 * 60;
+  constexpr std::int64_t kMinutesADay = 24 * 60;
   if (text.size() != 5 || text[2] != ':')
     return std::nullopt;
   const auto hours = parse_int(text.substr(0, 2));
@@ -166,7 +166,7 @@ std::optional<std::chrono::minutes> parse_quarter(std::string_view text) {
   if (!hours || !minutes || *hours < 0 || *minutes < 0 || *minutes > 59)
     return std::nullopt;
   const std::int64_t minute = *hours * 60 + *minutes;
-  if (minute > kDay || minute % kQuarter != 0)
+  if (minute > kMinutesADay || minute % kQuarter != 0)
     return std::nullopt;
   return std::chrono::minutes(minute);
 }

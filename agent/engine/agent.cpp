@@ -8,6 +8,7 @@
 
 #include "api/routes.hpp"
 #include "base/bounded_queue.hpp"
+#include "base/memory.hpp"
 #include "base/random.hpp"
 #include "base/time_text.hpp"
 #include "config/diff.hpp"
@@ -242,6 +243,7 @@ class RunningAgent final : public Agent {
       options_.log.warn("{} needs a restart to change", fixed);
     if (auto applied = apply(*setup, stop); !applied)
       return reload_failed(applied.error().message);
+    release_free_memory();
     auto lines = config::describe_changes(before->config, (*setup)->config);
     for (const std::string& line : lines)
       options_.log.info("reload: {}", line);
@@ -330,6 +332,7 @@ class RunningAgent final : public Agent {
 Result<std::unique_ptr<Agent>> start_agent(const AgentOptions& options, config::Config config) {
   auto agent = std::make_unique<RunningAgent>(options);
   KH_TRY(agent->start(std::move(config)));
+  release_free_memory();  // of the configuration's text and the state that was read
   return agent;
 }
 

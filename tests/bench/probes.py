@@ -50,8 +50,14 @@ class Nginx:
             sys.exit("bench: nginx does not start: " + (folder / "error.log").read_text())
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait()
+        stop_all([self.process])
+
+
+def stop_all(processes):
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(30)
 
 
 def wrk(url):

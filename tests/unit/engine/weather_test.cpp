@@ -153,6 +153,8 @@ class Weather {
 
   Result<net::HttpResponse> reply(const RecordedRequest& request) {
     const std::string error = R"({"error":{"message":"no","type":"t","code":"c"}})";
+    if (!request.secret.starts_with(World::secret_of("w")))
+      return answer(401, error);  // a made-up key
     const int number = std::stoi(request.secret.substr(World::secret_of("w").size()));
     switch (skies_[number % kWeatherProviders]) {
       case Sky::clear:
