@@ -3,6 +3,7 @@
 // What every command gets: where to print, what the user asked for globally, and the outside world.
 // One command runs in one process, on the main thread.
 
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/redactor.hpp"
 #include "base/result.hpp"
+#include "base/secret.hpp"
 
 namespace keyherd::cli {
 
@@ -31,6 +33,8 @@ struct Context {
   bool json = false;
   bool colour = false;                     // a terminal, and NO_COLOR is not set
   std::optional<std::string> config_path;  // --config
+  // Opens keyring:ID; none before a configuration is loaded.
+  std::function<Result<Secret>(const std::string& id)> keyring{};
 };
 
 // Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns

@@ -45,9 +45,9 @@ int main(int argc, char** argv) {
   const auto files = make_posix_file_system();
   const SystemClock clock;
   Redactor redactor;
-  cli::Context context{std::cout,   std::cerr, environment, *files,
-                       clock,       redactor,  false,       wants_colour(environment),
-                       std::nullopt};
+  cli::Context context{std::cout,    std::cerr, environment, *files,
+                       clock,        redactor,  false,       wants_colour(environment),
+                       std::nullopt, {}};
 
   CLI::App app("Watches, accounts for and rotates a herd of LLM API keys.", "keyherd");
   app.require_subcommand(1);

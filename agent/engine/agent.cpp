@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "base/time_text.hpp"
 #include "config/diff.hpp"
+#include "config/secrets.hpp"
 #include "engine/control.hpp"
 #include "engine/engine.hpp"
 #include "engine/published.hpp"
@@ -60,6 +61,7 @@ class RunningAgent final : public Agent {
     if (!state)
       return fail(with_context(state.error(), "loading " + config.agent.state));
     KH_ASSIGN(installation_key_, installation_key(*store, *state));
+    KH_TRY(open_keyring(config.agent, state->sealed));
     KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
     start_workers(std::move(store), *setup, state->cursors);
     engine_ = std::make_unique<Engine>(
@@ -102,7 +104,22 @@ class RunningAgent final : public Agent {
 
  private:
   SetupParts setup_parts() const {
-    return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_};
+    return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_,
+                      keyring_.get()};
+  }
+
+  Status open_keyring(const config::AgentSettings& agent,
+                      const std::map<std::string, store::SealedSecret>& sealed) {
+    if (!agent.master_key)
+      return {};
+    const auto text = config::resolve_secret(
+        *agent.master_key, {options_.environment, options_.files, std::chrono::seconds(10), {}});
+    if (!text)
+      return fail(with_context(text.error(), "agent.master_key"));
+    options_.redactor.add(*text);
+    KH_ASSIGN(store::MasterKey master, store::MasterKey::parse(*text));
+    keyring_ = std::make_unique<store::Keyring>(std::move(master), sealed);
+    return {};
   }
 
   void start_workers(std::unique_ptr<store::Store> store, const Setup& setup,
@@ -208,6 +225,8 @@ class RunningAgent final : public Agent {
       return "agent.listen";
     if (before.state != after.state)
       return "agent.state";
+    if (before.master_key != after.master_key)
+      return "agent.master_key";
     return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
   }
 
@@ -263,6 +282,7 @@ class RunningAgent final : public Agent {
   Published published_;
   metrics::Exposition exposition_;
   std::string installation_key_;
+  std::unique_ptr<store::Keyring> keyring_;  // none without agent.master_key
   std::unique_ptr<WorkerThreads> workers_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<api::Control> control_;

@@ -10,7 +10,8 @@ bool Batch::empty() const {
          last_used.empty() && source_counts.empty() && cursors.empty() && dropped_cursors.empty() &&
          quota_windows.empty() && balances.empty() && balance_drops.empty() && health.empty() &&
          probe_totals.empty() && evidence.empty() && changes.empty() && pools.empty() &&
-         pool_totals.empty() && rotations.empty() && fires.empty() && settings.empty();
+         pool_totals.empty() && rotations.empty() && fires.empty() && dropped_sealed.empty() &&
+         sealed.empty() && dropped_credentials.empty() && credentials.empty() && settings.empty();
 }
 
 Result<std::vector<model::UsageRow>> Store::usage(const UsageQuery& query) {
