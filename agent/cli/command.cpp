@@ -27,6 +27,10 @@ const std::vector<Command>& command_table() {
        define_rotate},
       {"history", "the rotations of a pool with their steps",
        "  keyherd history\n  keyherd history prod --steps\n", define_history},
+      {"keyring", "the secrets that the agent keeps itself, sealed",
+       "  keyherd keyring verify\n  keyherd keyring set deepseek-prod-1 < key.txt\n"
+       "  keyherd keyring rekey --to file:/etc/keyherd/master-2027.key\n",
+       define_keyring},
       {"schedule", "the next firings of schedules, or of one cron expression",
        "  keyherd schedule\n  keyherd schedule --cron \"30 2 * * *\" --timezone Europe/Berlin\n",
        define_schedule},

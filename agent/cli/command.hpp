@@ -34,6 +34,7 @@ Action define_explain(CLI::App& app);
 Action define_healthcheck(CLI::App& app);
 Action define_history(CLI::App& app);
 Action define_init(CLI::App& app);
+Action define_keyring(CLI::App& app);
 Action define_man(CLI::App& app);
 Action define_pause(CLI::App& app);
 Action define_probe(CLI::App& app);

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "base/json.hpp"
+#include "cli/keyring_access.hpp"
 #include "config/secrets.hpp"
 #include "usage/format.hpp"
 #include "usage/presets.hpp"
@@ -56,12 +57,14 @@ std::optional<config::Config> load_or_report(Context& context, bool show_warning
   }
   for (const config::Problem& problem : loaded.errors)
     context.err << config::to_string(problem) << "\n";
+  if (loaded.config)
+    context.keyring = keyring_reader(context, *loaded.config);
   return std::move(loaded.config);
 }
 
 Result<Secret> key_secret(Context& context, const model::SecretRef& reference) {
   auto secret = config::resolve_secret(
-      reference, {context.environment, context.files, std::chrono::seconds(10), {}});
+      reference, {context.environment, context.files, std::chrono::seconds(10), context.keyring});
   if (!secret)
     return secret;
   context.redactor.add(*secret);

@@ -3,6 +3,7 @@
 // What every command gets: where to print, what the user asked for globally, and the outside world.
 // One command runs in one process, on the main thread.
 
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/redactor.hpp"
 #include "base/result.hpp"
+#include "base/secret.hpp"
 
 namespace keyherd::cli {
 
@@ -34,6 +36,8 @@ struct Context {
   bool terminal = false;                                  // stdout is one
   bool err_terminal = false;                              // stderr is one
   std::size_t columns = 0;                                // of the terminal; 0: no limit
+  // Opens keyring:ID; none before a configuration is loaded.
+  std::function<Result<Secret>(const std::string& id)> keyring{};
 };
 
 // Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns

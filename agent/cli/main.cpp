@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
                        std::nullopt,
                        ::isatty(STDOUT_FILENO) != 0,
                        ::isatty(STDERR_FILENO) != 0,
-                       terminal_columns()};
+                       terminal_columns(),
+                       {}};
 
   try {
     return cli::run_command_line(context, {argv + 1, argv + argc});

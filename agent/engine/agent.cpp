@@ -12,6 +12,7 @@
 #include "base/random.hpp"
 #include "base/time_text.hpp"
 #include "config/diff.hpp"
+#include "config/secrets.hpp"
 #include "engine/alerting.hpp"
 #include "engine/control.hpp"
 #include "engine/engine.hpp"
@@ -79,6 +80,7 @@ class RunningAgent final : public Agent {
     if (!state)
       return fail(state.error());
     KH_ASSIGN(installation_key_, installation_key(*store, *state));
+    KH_TRY(open_keyring(config.agent, state->sealed));
     KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
     start_workers(std::move(store), *setup, {std::move(state->cursors), std::move(state->seen)});
     engine_ = std::make_unique<Engine>(
@@ -124,7 +126,22 @@ class RunningAgent final : public Agent {
 
  private:
   SetupParts setup_parts() const {
-    return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_};
+    return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_,
+                      keyring_.get()};
+  }
+
+  Status open_keyring(const config::AgentSettings& agent,
+                      const std::map<std::string, store::SealedSecret>& sealed) {
+    if (!agent.master_key)
+      return {};
+    const auto text = config::resolve_secret(
+        *agent.master_key, {options_.environment, options_.files, std::chrono::seconds(10), {}});
+    if (!text)
+      return fail(with_context(text.error(), "agent.master_key"));
+    options_.redactor.add(*text);
+    KH_ASSIGN(store::MasterKey master, store::MasterKey::parse(*text));
+    keyring_ = std::make_unique<store::Keyring>(std::move(master), sealed);
+    return {};
   }
 
   void start_workers(std::unique_ptr<store::Store> store, const Setup& setup, Tailed tailed) {
@@ -261,6 +278,8 @@ class RunningAgent final : public Agent {
     if (before.max_request_ids != after.max_request_ids ||
         before.keep_request_ids != after.keep_request_ids)
       return "agent.max_request_ids";
+    if (before.master_key != after.master_key)
+      return "agent.master_key";
     return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
   }
 
@@ -316,6 +335,7 @@ class RunningAgent final : public Agent {
   Published published_;
   std::unique_ptr<metrics::Exposition> exposition_;
   std::string installation_key_;
+  std::unique_ptr<store::Keyring> keyring_;  // none without agent.master_key
   std::unique_ptr<WorkerThreads> workers_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<api::Control> control_;

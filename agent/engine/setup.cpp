@@ -33,8 +33,10 @@ class Builder {
 
  private:
   Result<Secret> resolve(const model::SecretRef& reference) {
-    auto secret = config::resolve_secret(
-        reference, {parts_.environment, parts_.files, std::chrono::seconds(10), {}}, stop_);
+    config::SecretSources sources{parts_.environment, parts_.files, std::chrono::seconds(10), {}};
+    if (parts_.keyring != nullptr)
+      sources.keyring = [this](const std::string& id) { return parts_.keyring->get(id); };
+    auto secret = config::resolve_secret(reference, sources, stop_);
     if (secret)
       parts_.redactor.add(*secret);
     return secret;

@@ -19,6 +19,7 @@
 #include "cron/schedule.hpp"
 #include "model/usage.hpp"
 #include "quota/drains.hpp"
+#include "store/keyring.hpp"
 
 namespace keyherd::engine {
 
@@ -50,7 +51,8 @@ struct SetupParts {
   const Environment& environment;
   const FileSystem& files;
   Redactor& redactor;
-  std::string installation_key;  // for fingerprints
+  std::string installation_key;             // for fingerprints
+  const store::Keyring* keyring = nullptr;  // none without agent.master_key
 };
 
 // A key whose secret cannot be loaded is reported in its KeySecret and does not stop the others. A

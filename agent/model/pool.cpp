@@ -6,6 +6,8 @@ namespace keyherd::model {
 
 namespace {
 constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "priority", "quota_aware"};
+constexpr std::array<std::string_view, 6> kModes{"switch",     "provision", "slot",
+                                                 "deactivate", "command",   "guided"};
 constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
     "schedule", "invalid_key", "rate_limited", "quota", "balance",
@@ -30,6 +32,13 @@ std::string_view to_string(Strategy strategy) {
 }
 std::optional<Strategy> strategy_from_string(std::string_view name) {
   return value_of<Strategy>(kStrategies, name);
+}
+
+std::string_view to_string(RotationMode mode) {
+  return name_of(kModes, mode);
+}
+std::optional<RotationMode> rotation_mode_from_string(std::string_view name) {
+  return value_of<RotationMode>(kModes, name);
 }
 
 std::string_view to_string(RotateOn event) {

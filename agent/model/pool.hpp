@@ -19,6 +19,18 @@ enum class Strategy { round_robin, priority, quota_aware };
 std::string_view to_string(Strategy strategy);
 std::optional<Strategy> strategy_from_string(std::string_view name);
 
+// How a pool gets its next key, and what becomes of the last one.
+enum class RotationMode {
+  switch_,     // among the keys at hand; the last one stays as it is
+  provision,   // the next is issued by the provider, the last one revoked
+  slot,        // the idle one of two slots is regenerated
+  deactivate,  // among spares made beforehand; the last one is set inactive
+  command,     // as provision, by the user's own command
+  guided,      // among spares; a person revokes the last one, the agent makes sure of it
+};
+std::string_view to_string(RotationMode mode);  // "switch", "provision", …
+std::optional<RotationMode> rotation_mode_from_string(std::string_view name);
+
 struct PublishFile {
   std::string path;
   unsigned mode = 0600;
@@ -115,6 +127,8 @@ struct Rotation {
   RotationState state = RotationState::planned;
   std::string reason;
   std::string actor;  // "agent", or the token's role for a command
+  RotationMode mode = RotationMode::switch_;
+  std::string credential;  // the name of the one that it issued; empty: none
   std::vector<RotationStep> steps;
   WallTime started_at;
   WallTime updated_at;

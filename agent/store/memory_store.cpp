@@ -215,6 +215,14 @@ void MemoryStore::replace_rows(const Batch& batch) {
   replace(state_.pool_totals, batch.pool_totals);
   for (const auto& rotation : batch.rotations)
     rotations_[rotation.id] = rotation;
+  for (const auto& id : batch.dropped_sealed)
+    state_.sealed.erase(id);
+  for (const auto& sealed : batch.sealed)
+    state_.sealed[sealed.id] = sealed;
+  for (const auto& name : batch.dropped_credentials)
+    state_.credentials.erase(name);
+  for (const auto& credential : batch.credentials)
+    state_.credentials[credential.name] = credential;
   for (const auto& [name, value] : batch.settings)
     state_.settings[name] = value;
 }

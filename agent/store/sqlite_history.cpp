@@ -144,6 +144,9 @@ Result<model::Rotation> rotation_row(const Statement& row) {
   KH_ASSIGN(r.steps, decode_steps(row.text(9)));
   r.started_at = row.time(10);
   r.updated_at = row.time(11);
+  KH_ASSIGN(r.mode, decode_name(model::rotation_mode_from_string(row.text(12)), "rotation.mode",
+                                row.text(12)));
+  r.credential = row.text(13);
   return r;
 }
 
@@ -170,7 +173,7 @@ Result<std::vector<Value>> collect(Statement& rows, Make make) {
 
 #define KH_ROTATION_COLUMNS                                                               \
   "SELECT id, pool, from_key, to_key, generation, trigger, state, reason, actor, steps, " \
-  "started_at, updated_at FROM rotation "
+  "started_at, updated_at, mode, credential FROM rotation "
 
 }  // namespace
 

@@ -27,6 +27,8 @@ class Reader {
   Status pools(State& state);
   Status rotations(State& state);
   Status fires(State& state);
+  Status sealed(State& state);
+  Status credentials(State& state);
   Status settings(State& state);
 
  private:
@@ -288,6 +290,30 @@ Status Reader::fires(State& state) {
               });
 }
 
+Status Reader::sealed(State& state) {
+  return each("SELECT id, master_id, nonce, box, sealed_at FROM sealed",
+              [&](const Statement& row) -> Status {
+                const std::string id = row.text(0);
+                state.sealed[id] = {id, row.text(1), row.text(2), row.text(3), row.time(4)};
+                return {};
+              });
+}
+
+Status Reader::credentials(State& state) {
+  return each(
+      "SELECT name, key, pool, issuer, remote_id, state, rotation, since, not_before, note FROM "
+      "credential",
+      [&](const Statement& row) -> Status {
+        model::Credential c{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4),
+                            {},          row.text(6), row.time(7), row.time(8), row.text(9)};
+        KH_ASSIGN(c.state, decode_name(model::credential_state_from_string(row.text(5)),
+                                       "credential.state", row.text(5)));
+        std::string name = c.name;
+        state.credentials.emplace(std::move(name), std::move(c));
+        return {};
+      });
+}
+
 Status Reader::settings(State& state) {
   return each("SELECT name, value FROM setting", [&](const Statement& row) -> Status {
     state.settings[row.text(0)] = row.text(1);
@@ -312,6 +338,8 @@ Result<State> read_state(Connection& connection, const Names& names) {
   KH_TRY(reader.pools(state));
   KH_TRY(reader.rotations(state));
   KH_TRY(reader.fires(state));
+  KH_TRY(reader.sealed(state));
+  KH_TRY(reader.credentials(state));
   KH_TRY(reader.settings(state));
   return state;
 }

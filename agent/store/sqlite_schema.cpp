@@ -280,9 +280,36 @@ CREATE TABLE seen (
 CREATE INDEX seen_by_epoch ON seen (epoch);
 )sql";
 
+// Secrets that the agent keeps, and those at providers that it must not forget.
+constexpr const char* kVersion5 = R"sql(
+CREATE TABLE sealed (
+  id TEXT PRIMARY KEY,
+  master_id TEXT NOT NULL,
+  nonce TEXT NOT NULL,
+  box TEXT NOT NULL,
+  sealed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE credential (
+  name TEXT PRIMARY KEY,
+  key TEXT NOT NULL,
+  pool TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  remote_id TEXT NOT NULL,
+  state TEXT NOT NULL,
+  rotation TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  not_before INTEGER NOT NULL,
+  note TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE rotation ADD COLUMN mode TEXT NOT NULL DEFAULT 'switch';
+ALTER TABLE rotation ADD COLUMN credential TEXT NOT NULL DEFAULT '';
+)sql";
+
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.
 constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3,
-                                                              kVersion4};
+                                                              kVersion4, kVersion5};
 
 Status migrate(Connection& connection, std::int64_t from) {
   for (auto version = static_cast<std::size_t>(from); version < kMigrations.size(); ++version) {

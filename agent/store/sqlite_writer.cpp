@@ -44,6 +44,8 @@ class Writer {
   Status pools(const std::vector<model::PoolState>& pools);
   Status rotations(const std::vector<model::Rotation>& rotations);
   Status fires(const std::vector<ScheduleFire>& fires);
+  Status sealed(const Batch& batch);
+  Status credentials(const Batch& batch);
   Status settings(const std::map<std::string, std::string>& settings);
 
   // Adds to (or replaces) the named counters of each owner. Zeros are not stored.
@@ -256,14 +258,15 @@ Status Writer::pools(const std::vector<model::PoolState>& pools) {
 }
 
 Status Writer::rotations(const std::vector<model::Rotation>& rotations) {
-  KH_ASSIGN(Statement * replace, connection_.prepared("INSERT OR REPLACE INTO rotation VALUES "
-                                                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO rotation VALUES "
+                                 "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (const auto& r : rotations) {
     const std::string steps = encode(r.steps);
     KH_TRY(replace
                ->bind(r.id, r.pool, r.from, r.to, r.generation, model::to_string(r.trigger),
                       model::to_string(r.state), model::is_final(r.state), r.reason, r.actor, steps,
-                      r.started_at, r.updated_at)
+                      r.started_at, r.updated_at, model::to_string(r.mode), r.credential)
                .run());
   }
   return {};
@@ -277,6 +280,32 @@ Status Writer::fires(const std::vector<ScheduleFire>& fires) {
     if (!status && status.error().code == ErrorCode::conflict)
       return fail(duplicate_fire(f));
     KH_TRY(std::move(status));
+  }
+  return {};
+}
+
+Status Writer::sealed(const Batch& batch) {
+  KH_ASSIGN(Statement * erase, connection_.prepared("DELETE FROM sealed WHERE id = ?"));
+  for (const std::string& id : batch.dropped_sealed)
+    KH_TRY(erase->bind(id).run());
+  KH_ASSIGN(Statement * replace,
+            connection_.prepared("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?, ?)"));
+  for (const SealedSecret& s : batch.sealed)
+    KH_TRY(replace->bind(s.id, s.master_id, s.nonce, s.box, s.sealed_at).run());
+  return {};
+}
+
+Status Writer::credentials(const Batch& batch) {
+  KH_ASSIGN(Statement * erase, connection_.prepared("DELETE FROM credential WHERE name = ?"));
+  for (const std::string& name : batch.dropped_credentials)
+    KH_TRY(erase->bind(name).run());
+  KH_ASSIGN(Statement * replace, connection_.prepared("INSERT OR REPLACE INTO credential VALUES "
+                                                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (const model::Credential& c : batch.credentials) {
+    KH_TRY(replace
+               ->bind(c.name, c.key, c.pool, c.issuer, c.remote_id, model::to_string(c.state),
+                      c.rotation, c.since, c.not_before, c.note)
+               .run());
   }
   return {};
 }
@@ -314,6 +343,8 @@ Status write_batch(Connection& connection, Names& names, const Batch& batch) {
   KH_TRY(writer.pools(batch.pools));
   KH_TRY(writer.replace_counters("pool", batch.pool_totals));
   KH_TRY(writer.rotations(batch.rotations));
+  KH_TRY(writer.sealed(batch));
+  KH_TRY(writer.credentials(batch));
   return writer.settings(batch.settings);
 }
 

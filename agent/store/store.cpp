@@ -11,7 +11,8 @@ bool Batch::empty() const {
          seen.empty() && quota_windows.empty() && balances.empty() && balance_drops.empty() &&
          health.empty() && probe_totals.empty() && evidence.empty() && changes.empty() &&
          pools.empty() && pool_totals.empty() && rotations.empty() && fires.empty() &&
-         settings.empty();
+         dropped_sealed.empty() && sealed.empty() && dropped_credentials.empty() &&
+         credentials.empty() && settings.empty();
 }
 
 Result<std::vector<model::UsageRow>> Store::usage(const UsageQuery& query) {

@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "model/credential.hpp"
 #include "model/health.hpp"
 #include "model/pool.hpp"
 #include "model/quota.hpp"
 #include "model/snapshot.hpp"
 #include "model/usage.hpp"
 #include "model/wallet.hpp"
+#include "store/keyring.hpp"
 
 namespace keyherd::store {
 
@@ -68,7 +70,12 @@ struct Batch {
   std::vector<model::Rotation> rotations;                  // rotation id
   // (schedule, scheduled_at): inserting one that exists is a conflict and fails the batch.
   std::vector<ScheduleFire> fires;
-  std::map<std::string, std::string> settings;  // small named facts
+  // Dropped rows go before new ones come.
+  std::vector<std::string> dropped_sealed;       // id
+  std::vector<SealedSecret> sealed;              // id
+  std::vector<std::string> dropped_credentials;  // name
+  std::vector<model::Credential> credentials;    // name
+  std::map<std::string, std::string> settings;   // small named facts
 
   [[nodiscard]] bool empty() const;
 };
@@ -90,8 +97,10 @@ struct State {
   std::vector<model::Evidence> evidence;  // newest first
   std::map<std::string, model::PoolState> pools;
   std::map<std::string, PoolTotals> pool_totals;
-  std::vector<model::Rotation> rotations;          // newest first
-  std::map<std::string, ScheduleFire> last_fires;  // newest by schedule
+  std::vector<model::Rotation> rotations;                // newest first
+  std::map<std::string, ScheduleFire> last_fires;        // newest by schedule
+  std::map<std::string, SealedSecret> sealed;            // by id
+  std::map<std::string, model::Credential> credentials;  // by name
   std::map<std::string, std::string> settings;
 };
 inline constexpr std::size_t kRecentPerKey = 3;

@@ -177,6 +177,8 @@ void add_rotations(std::mt19937& random, store::Batch& batch, int number) {
   r.steps.push_back({r.state, some_time(random), ""});
   r.started_at = some_time(random);
   r.updated_at = some_time(random);
+  r.mode = some<model::RotationMode>(random, 6);
+  r.credential = below(random, 2) == 0 ? "" : "keyherd-" + r.id;
   batch.rotations.push_back(r);
   batch.pools.push_back(
       model::PoolState{pool, r.to, number, some_time(random), some_time(random), r.id});
@@ -186,6 +188,17 @@ void add_rotations(std::mt19937& random, store::Batch& batch, int number) {
   batch.fires.push_back(store::ScheduleFire{pool, WallTime(std::chrono::seconds(60 * number)),
                                             some_time(random), "started"});
   batch.settings[some_name(random, "setting ")] = some_name(random, "value ");
+}
+
+void add_secrets(std::mt19937& random, store::Batch& batch) {
+  batch.dropped_sealed.push_back(some_name(random, "entry "));
+  batch.sealed.push_back(
+      {some_name(random, "entry "), "0011", "aabb", some_name(random, "box "), some_time(random)});
+  batch.dropped_credentials.push_back(some_name(random, "keyherd-"));
+  batch.credentials.push_back({some_name(random, "keyherd-"), some_name(random, "key "),
+                               some_name(random, "pool "), "issuer", some_name(random, "id "),
+                               some<model::CredentialState>(random, 6), "r1", some_time(random),
+                               some_time(random), some_name(random, "note ")});
 }
 
 }  // namespace
@@ -204,6 +217,7 @@ store::Batch random_batch(std::mt19937& random, int number) {
   add_beliefs(random, batch);
   add_evidence(random, batch);
   add_rotations(random, batch, number);
+  add_secrets(random, batch);
   return batch;
 }
 

@@ -122,6 +122,7 @@ std::string text_of(const model::Rotation& r) {
       fmt::format("rotation {} {} '{}'->'{}' {} {} {} '{}' '{}' {} {}", r.id, r.pool, r.from, r.to,
                   r.generation, to_string(r.trigger), to_string(r.state), r.reason, r.actor,
                   text_of(r.started_at), text_of(r.updated_at));
+  text += fmt::format(" {} '{}'", to_string(r.mode), r.credential);
   for (const auto& step : r.steps)
     text += fmt::format(" [{} {} '{}']", to_string(step.state), text_of(step.at), step.note);
   return text;
@@ -173,6 +174,13 @@ std::string text_of(const store::State& state) {
   text += map_text("pool totals", state.pool_totals);
   text += text_of(state.rotations);
   text += map_text("last fire", state.last_fires);
+  for (const auto& [id, s] : state.sealed)
+    text += fmt::format("sealed {} {} {} {} {}\n", id, s.master_id, s.nonce, s.box,
+                        text_of(s.sealed_at));
+  for (const auto& [name, c] : state.credentials)
+    text += fmt::format("credential {} {} {} {} {} {} {} {} {} '{}'\n", name, c.key, c.pool,
+                        c.issuer, c.remote_id, to_string(c.state), c.rotation, text_of(c.since),
+                        text_of(c.not_before), c.note);
   text += map_text("setting", state.settings);
   return text;
 }
