@@ -21,12 +21,13 @@ enum class SectionId {
   key,
   quota,
   pool,
+  freeze,
   publish,
   usage_log,
   web,
   token
 };
-inline constexpr std::size_t kSectionCount = 12;
+inline constexpr std::size_t kSectionCount = 13;
 
 enum class Type {
   text,

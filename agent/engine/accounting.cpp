@@ -168,7 +168,7 @@ void Accounting::count(const model::Tally& tally, Instant now) {
   for (const model::UsageRow& row : tally.usage) {
     if (KeyRecord* record = herd_.find(row.key)) {
       record->usage_by_model[row.model].add(row.counts);
-      record->errors.add(now.wall, row.counts.requests, row.counts.failed);
+      record->requests.add(now.wall, row.counts);
       herd_.touch(row.key);
     }
   }

@@ -306,7 +306,14 @@ std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Ins
     member.probe_interval = probing_.interval(id);
     member.secret_loaded = record->secret.secret != nullptr;
     member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
-    member.error_ratio = record->errors.ratio(now.wall);
+    member.state_since = health->since;
+    member.error_ratio = record->requests.error_ratio(now.wall);
+    member.latency = record->requests.latency(now.wall);
+    if (!member.latency && record->last_probe)
+      member.latency = record->last_probe->latency;
+    for (const auto& [model, counts] : record->usage_by_model)
+      member.tokens_used = model::saturating_add(
+          member.tokens_used, model::saturating_add(counts.input, counts.output));
     member.quotas = accounting_.status_of(id, now.wall);
     member.cooldown_until = health->cooldown_until;
     member.expires_at = record->key.expires_at;

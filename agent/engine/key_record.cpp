@@ -30,29 +30,44 @@ bool concerns_key(model::Verdict verdict) {
 
 }  // namespace
 
-void ErrorWindow::add(WallTime now, std::int64_t requests, std::int64_t failed) {
+void RecentRequests::add(WallTime now, const model::UsageCounts& counts) {
   const std::int64_t minute = model::minute_of(now);
   Slot& slot = slots_[static_cast<std::size_t>(minute) % kMinutes];
   if (slot.minute != minute)
-    slot = Slot{minute, 0, 0};
-  slot.requests += requests;
-  slot.failed += failed;
+    slot = Slot{.minute = minute};
+  slot.requests += counts.requests;
+  slot.failed += counts.failed;
+  slot.latency_ms += counts.latency_ms;
+  slot.latency_count += counts.latency_count;
 }
 
-std::optional<double> ErrorWindow::ratio(WallTime now) const {
+RecentRequests::Slot RecentRequests::sum(WallTime now) const {
   const std::int64_t minute = model::minute_of(now);
-  std::int64_t requests = 0;
-  std::int64_t failed = 0;
+  Slot sum{.minute = minute};
   for (const Slot& slot : slots_) {
-    if (slot.minute >= 0 && minute - slot.minute >= 0 &&
-        minute - slot.minute < static_cast<std::int64_t>(kMinutes)) {
-      requests += slot.requests;
-      failed += slot.failed;
-    }
+    if (slot.minute < 0 || minute < slot.minute ||
+        minute - slot.minute >= static_cast<std::int64_t>(kMinutes))
+      continue;
+    sum.requests += slot.requests;
+    sum.failed += slot.failed;
+    sum.latency_ms += slot.latency_ms;
+    sum.latency_count += slot.latency_count;
   }
-  if (requests < kEnough)
+  return sum;
+}
+
+std::optional<double> RecentRequests::error_ratio(WallTime now) const {
+  const Slot recent = sum(now);
+  if (recent.requests < kEnough)
     return std::nullopt;
-  return static_cast<double>(failed) / static_cast<double>(requests);
+  return static_cast<double>(recent.failed) / static_cast<double>(recent.requests);
+}
+
+std::optional<std::chrono::nanoseconds> RecentRequests::latency(WallTime now) const {
+  const Slot recent = sum(now);
+  if (recent.latency_count == 0)
+    return std::nullopt;
+  return std::chrono::microseconds(recent.latency_ms * 1000 / recent.latency_count);
 }
 
 void KeyRecord::record(const model::Evidence& evidence) {

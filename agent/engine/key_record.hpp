@@ -17,13 +17,14 @@
 
 namespace keyherd::engine {
 
-// The share of failed requests among a key's logged requests of the last five minutes, by the time
-// they were read.
-class ErrorWindow {
+// A key's logged requests of the last five minutes, by the time they were read.
+class RecentRequests {
  public:
-  void add(WallTime now, std::int64_t requests, std::int64_t failed);
-  // Nothing while there are too few requests to speak of a share.
-  [[nodiscard]] std::optional<double> ratio(WallTime now) const;
+  void add(WallTime now, const model::UsageCounts& counts);
+  // The share that failed; nothing while there are too few requests to speak of a share.
+  [[nodiscard]] std::optional<double> error_ratio(WallTime now) const;
+  // The mean of those that stated one.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> latency(WallTime now) const;
 
  private:
   static constexpr std::size_t kMinutes = 5;
@@ -32,7 +33,10 @@ class ErrorWindow {
     std::int64_t minute = -1;
     std::int64_t requests = 0;
     std::int64_t failed = 0;
+    std::int64_t latency_ms = 0;
+    std::int64_t latency_count = 0;
   };
+  [[nodiscard]] Slot sum(WallTime now) const;
   std::array<Slot, kMinutes> slots_{};
 };
 
@@ -62,7 +66,7 @@ struct KeyRecord {
   std::map<std::string, model::UsageCounts> usage_by_model;
   std::array<std::int64_t, model::kUsageFailureCount> usage_failures{};
   std::optional<WallTime> last_used_at;
-  ErrorWindow errors;
+  RecentRequests requests;
 
   std::vector<model::Balance> balances;
   std::optional<WallTime> balances_at;

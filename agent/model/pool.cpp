@@ -5,7 +5,9 @@
 namespace keyherd::model {
 
 namespace {
-constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "priority", "quota_aware"};
+constexpr std::array<std::string_view, 5> kStrategies{"round_robin", "priority", "quota_aware",
+                                                      "least_used", "lowest_latency"};
+constexpr std::array<std::string_view, 2> kCatchUps{"once", "skip"};
 constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
     "schedule", "invalid_key", "rate_limited", "quota", "balance",
@@ -30,6 +32,13 @@ std::string_view to_string(Strategy strategy) {
 }
 std::optional<Strategy> strategy_from_string(std::string_view name) {
   return value_of<Strategy>(kStrategies, name);
+}
+
+std::string_view to_string(CatchUp policy) {
+  return name_of(kCatchUps, policy);
+}
+std::optional<CatchUp> catch_up_from_string(std::string_view name) {
+  return value_of<CatchUp>(kCatchUps, name);
 }
 
 std::string_view to_string(RotateOn event) {

@@ -109,6 +109,12 @@ class World : public engine::Effects {
     }
   }
 
+  // A command, as the API posts it.
+  void call(const std::function<void(engine::Engine&, Instant)>& command) {
+    events_.emplace_back(engine::Call{command});
+    settle();
+  }
+
   model::SnapshotPtr snapshot() const { return published.snapshot(); }
   const model::KeyView& key(const std::string& id) const {
     return *model::find_key(*snapshot(), id);
