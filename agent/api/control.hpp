@@ -85,6 +85,9 @@ class Control {
   virtual Pending<model::KeyHealth> resume(const std::string& key, const std::string& actor) = 0;
   // What was believed of the key at that moment (nothing: now) and what had led to it.
   virtual Pending<model::KeyStory> explain(const std::string& key, std::optional<WallTime> at) = 0;
+  // No automation moves the pool until then; people still can. Error: not_found.
+  virtual Pending<model::PoolView> freeze(const std::string& pool, model::Freeze freeze) = 0;
+  virtual Pending<model::PoolView> unfreeze(const std::string& pool, const std::string& actor) = 0;
   // What changed, a line each. Error invalid: the configuration is bad, the old one stays.
   virtual Pending<std::vector<std::string>> reload() = 0;
 

@@ -184,6 +184,27 @@ class Api {
         });
   }
 
+  Answer freeze(const ServerRequest& request) const {
+    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+      return no_pool(request);
+    model::Freeze freeze;
+    freeze.by_hand = true;
+    freeze.actor = actor(request);
+    if (auto bad = read_freeze(request.body, parts_.clock.now().wall, freeze); !bad)
+      return respond_error(bad.error());
+    return when_ready<model::PoolView>(
+        parts_.clock, parts_.control.freeze(request.captures.at(0), std::move(freeze)),
+        [](const model::PoolView& view) { return respond(200, pool_json(view)); });
+  }
+
+  Answer unfreeze(const ServerRequest& request) const {
+    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+      return no_pool(request);
+    return when_ready<model::PoolView>(
+        parts_.clock, parts_.control.unfreeze(request.captures.at(0), actor(request)),
+        [](const model::PoolView& view) { return respond(200, pool_json(view)); });
+  }
+
   Answer rotations(const ServerRequest& request) const {
     const Principal who = caller(request);
     return when_ready<std::vector<model::Rotation>>(
@@ -298,28 +319,6 @@ class Api {
   }
 
   // {"to", "reason", "dry_run"}, all optional; anything else is an error.
-  static Status read_command(const std::string& body, RotateCommand& command) {
-    if (trim(body).empty())
-      return {};
-    KH_ASSIGN(const json value, parse_json(body, 4));
-    if (!value.is_object())
-      return fail(ErrorCode::invalid, "the body must be a JSON object");
-    for (const auto& [name, field] : value.items()) {
-      if (name == "to" && field.is_string())
-        command.to = field.get<std::string>();
-      else if (name == "reason" && field.is_string())
-        command.reason = printable(field.get<std::string>(), 200);
-      else if (name == "dry_run" && field.is_boolean())
-        command.dry_run = field.get<bool>();
-      else
-        return fail(ErrorCode::invalid,
-                    "'" + printable(name, 40) +
-                        "' is not known or of the wrong type; the body may hold "
-                        "\"to\", \"reason\" and \"dry_run\"");
-    }
-    return {};
-  }
-
   ApiParts parts_;
 };
 
@@ -365,6 +364,12 @@ const std::vector<Row>& rows() {
       {{"POST", "/api/v1/pools/{id}/rotate", Role::operate, "Switch to another key"},
        kCommandBody,
        &Api::rotate},
+      {{"POST", "/api/v1/pools/{id}/freeze", Role::operate, "Stop all automation of a pool"},
+       kCommandBody,
+       &Api::freeze},
+      {{"POST", "/api/v1/pools/{id}/unfreeze", Role::operate, "Let automation go on"},
+       kCommandBody,
+       &Api::unfreeze},
       {{"GET", "/api/v1/rotations", Role::read, "The journal of rotations"}, 0, &Api::rotations},
       {{"GET", "/api/v1/schedule", Role::read, "The next firings"}, 0, &Api::schedule},
       {{"GET", "/api/v1/usage", Role::read,

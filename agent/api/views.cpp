@@ -205,6 +205,14 @@ json explain_json(const model::Snapshot& snapshot, const model::KeyView& view,
   return result;
 }
 
+json freeze_json(const std::optional<model::Freeze>& freeze) {
+  if (!freeze)
+    return nullptr;
+  return {{"by", freeze->by_hand ? freeze->actor : "window"},
+          {"until", time_json(freeze->until)},
+          {"reason", freeze->reason}};
+}
+
 json pool_json(const model::PoolView& view) {
   json published = json::array();
   for (const auto& target : view.pool.publish)
@@ -218,6 +226,7 @@ json pool_json(const model::PoolView& view) {
           {"survives_key_loss", view.survives_key_loss},
           {"exhausted_at", time_json(view.exhausted_at)},
           {"next_rotation_at", time_json(view.next_rotation_at)},
+          {"freeze", freeze_json(view.freeze)},
           {"decided_at",
            view.state.active.empty() ? json(nullptr) : json(format_rfc3339(view.state.decided_at))},
           {"publish", std::move(published)},

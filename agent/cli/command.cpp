@@ -25,6 +25,9 @@ const std::vector<Command>& command_table() {
        "  keyherd rotate prod\n  keyherd rotate prod --to deepseek-prod-2 --reason leak "
        "--dry-run\n",
        define_rotate},
+      {"freeze", "stop all automation of a pool",
+       "  keyherd freeze prod --for 2h --reason \"migration\"\n", define_freeze},
+      {"unfreeze", "let automation go on", "  keyherd unfreeze prod\n", define_unfreeze},
       {"history", "the rotations of a pool with their steps",
        "  keyherd history\n  keyherd history prod --steps\n", define_history},
       {"keyring", "the secrets that the agent keeps itself, sealed",

@@ -106,14 +106,20 @@ void compare(const model::Quota& a, const model::Quota& b, Changes& changes) {
 }
 
 void compare(const model::Pool& a, const model::Pool& b, Changes& changes) {
+  changes.compare("catch_up", a.catch_up == b.catch_up);
+  changes.compare("catch_up_window", a.catch_up_window == b.catch_up_window);
+  changes.compare("freeze", a.freeze == b.freeze);
   changes.compare("keys", a.keys == b.keys);
   changes.compare("max_error_ratio", a.max_error_ratio == b.max_error_ratio);
   changes.compare("min_available", a.min_available == b.min_available);
   changes.compare("min_remaining", a.min_remaining == b.min_remaining);
   changes.compare("min_stay", a.min_stay == b.min_stay);
   changes.compare("publish", a.publish == b.publish);
+  changes.compare("recovery_wait", a.recovery_wait == b.recovery_wait);
   changes.compare("rotate_on", a.rotate_on == b.rotate_on);
+  changes.compare("rotations_per_hour", a.rotations_per_hour == b.rotations_per_hour);
   changes.compare("schedule", a.schedule == b.schedule);
+  changes.compare("schedule_jitter", a.schedule_jitter == b.schedule_jitter);
   changes.compare("slo_objective", a.slo_objective == b.slo_objective);
   changes.compare("strategy", a.strategy == b.strategy);
   changes.compare("timezone", a.timezone == b.timezone);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/time_text.hpp"
 #include "config/sections.hpp"
 #include "config/values.hpp"
 #include "cron/schedule.hpp"
@@ -77,6 +78,16 @@ void read_target(const TableReader& reader, model::Pool& pool) {
                                               : read_webhook_target(reader));
 }
 
+// Of the next year's firings, or of the first hundred.
+std::chrono::nanoseconds shortest_interval(const cron::Schedule& schedule) {
+  constexpr WallTime kFrom{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
+  const auto firings = schedule.next_n(kFrom, 100);
+  std::chrono::nanoseconds shortest = std::chrono::hours(24 * 366);
+  for (std::size_t i = 1; i < firings.size(); ++i)
+    shortest = std::min<std::chrono::nanoseconds>(shortest, firings[i] - firings[i - 1]);
+  return shortest;
+}
+
 void read_schedule(const TableReader& reader, model::Pool& pool) {
   const auto timezone = reader.timezone("timezone");
   pool.timezone = timezone.value_or(pool.timezone);
@@ -91,6 +102,35 @@ void read_schedule(const TableReader& reader, model::Pool& pool) {
   }
   for (const std::string& note : schedule->notes())
     reader.warning("schedule", note);
+  if (pool.schedule_jitter >= shortest_interval(*schedule))
+    reader.error("schedule_jitter", "must be shorter than the time between two firings");
+}
+
+// When a firing may be late, and what becomes of one that was missed.
+void read_lateness(const TableReader& reader, model::Pool& pool) {
+  pool.schedule_jitter = reader.duration("schedule_jitter").value_or(pool.schedule_jitter);
+  pool.catch_up = reader.choice<model::CatchUp>("catch_up", model::catch_up_from_string)
+                      .value_or(pool.catch_up);
+  pool.catch_up_window = reader.duration("catch_up_window").value_or(pool.catch_up_window);
+  if (pool.schedule_jitter >= pool.catch_up_window)
+    reader.error("schedule_jitter", fmt::format("must be shorter than catch_up_window ({})",
+                                                format_duration(pool.catch_up_window)));
+  for (const std::string_view name : {"schedule_jitter", "catch_up", "catch_up_window"}) {
+    if (reader.has(name) && !reader.has("schedule"))
+      reader.warning(name, "has no effect: the pool has no schedule");
+  }
+}
+
+void read_freeze(const TableReader& reader, model::Pool& pool) {
+  const auto start = reader.text("start");
+  const auto lasts = reader.duration("lasts");
+  if (!start || !lasts)
+    return;
+  const auto schedule = cron::Schedule::parse(*start, pool.timezone);
+  if (!schedule)
+    reader.error("start", schedule.error().message);
+  else
+    pool.freeze.push_back({*start, *lasts});
 }
 
 }  // namespace
@@ -105,7 +145,10 @@ void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
     reader.error("keys", "a pool needs at least one key");
   pool.strategy = reader.choice<model::Strategy>("strategy", model::strategy_from_string)
                       .value_or(pool.strategy);
+  read_lateness(reader, pool);
   read_schedule(reader, pool);
+  reader.each_in_list("freeze", SectionId::freeze,
+                      [&](const TableReader& window) { read_freeze(window, pool); });
   if (const auto events = reader.choices("rotate_on")) {
     pool.rotate_on.clear();
     for (const std::string& event : *events)
@@ -123,6 +166,9 @@ void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
   pool.slo_objective = reader.ratio("slo_objective").value_or(pool.slo_objective);
   pool.valid_for = reader.duration("valid_for").value_or(pool.valid_for);
   pool.min_stay = reader.duration("min_stay").value_or(pool.min_stay);
+  pool.rotations_per_hour =
+      static_cast<int>(reader.integer("rotations_per_hour").value_or(pool.rotations_per_hour));
+  pool.recovery_wait = reader.duration("recovery_wait").value_or(pool.recovery_wait);
   spec.pool_places.push_back(reader.place());
   spec.config.pools.push_back(std::move(pool));
 }

@@ -197,7 +197,7 @@ constexpr std::array kPool{
     Field{.name = "strategy",
           .type = Type::choice,
           .fallback = "\"priority\"",
-          .choices = "round_robin priority quota_aware",
+          .choices = "round_robin priority quota_aware least_used lowest_latency",
           .doc = "Which key comes next."},
     Field{
         .name = "schedule",
@@ -207,6 +207,30 @@ constexpr std::array kPool{
           .type = Type::timezone,
           .fallback = "\"UTC\"",
           .doc = "Of the schedule."},
+    Field{.name = "schedule_jitter",
+          .type = Type::duration,
+          .fallback = "\"0s\"",
+          .range = {0, kDay},
+          .doc =
+              "Firings come later by a part of this that is always the same for the pool, so that "
+              "pools of one schedule do not rotate together. Shorter than `catch_up_window` and "
+              "than the time between two firings."},
+    Field{.name = "catch_up",
+          .type = Type::choice,
+          .fallback = "\"once\"",
+          .choices = "once skip",
+          .doc =
+              "After a stop: `once` makes up for the missed firings with one rotation if the last "
+              "was due less than `catch_up_window` ago; `skip` waits for the next."},
+    Field{.name = "catch_up_window",
+          .type = Type::duration,
+          .fallback = "\"10m\"",
+          .range = {kMinute, kYear},
+          .doc = "How late a firing may still rotate."},
+    Field{.name = "freeze",
+          .type = Type::table_list,
+          .fallback = "[]",
+          .doc = "Times in which only emergencies rotate."},
     Field{.name = "rotate_on",
           .type = Type::choices,
           .fallback = "[\"dead\", \"exhausted\"]",
@@ -244,6 +268,30 @@ constexpr std::array kPool{
           .fallback = "\"60s\"",
           .range = {0, kDay},
           .doc = "Least time between two automatic rotations."},
+    Field{.name = "rotations_per_hour",
+          .type = Type::integer,
+          .fallback = "30",
+          .range = {1, 3600},
+          .doc = "Most automatic rotations within an hour; emergencies are counted, not refused."},
+    Field{.name = "recovery_wait",
+          .type = Type::duration,
+          .fallback = "\"0s\"",
+          .range = {0, 7 * kDay},
+          .doc =
+              "With `priority`: how long a better key must have been healthy again before the pool "
+              "returns to it."},
+};
+
+constexpr std::array kFreeze{
+    Field{.name = "start",
+          .type = Type::cron,
+          .required = true,
+          .doc = "When it begins, such as `0 18 * * FRI`, in the pool's `timezone`."},
+    Field{.name = "lasts",
+          .type = Type::duration,
+          .required = true,
+          .range = {kMinute, 60 * kDay},
+          .doc = "For how long."},
 };
 
 constexpr std::array kPublish{
@@ -410,6 +458,10 @@ constexpr std::array<Section, kSectionCount> kSections{{
      "A limit over a window of time, for each key or limit group that names it.", kQuota},
     {SectionId::pool, "pools.ID", "The keys that can replace each other; one of them is active.",
      kPool},
+    {SectionId::freeze, "pools.ID.freeze[]",
+     "A time in which the pool is left alone: no schedule, no return to a better key. A dead or "
+     "exhausted key is replaced even then.",
+     kFreeze},
     {SectionId::publish, "pools.ID.publish[]",
      "One receiver of the decision: exactly one of `file`, `exec` and `webhook`.", kPublish},
     {SectionId::usage_log, "usage_logs.ID",

@@ -28,13 +28,14 @@ enum class SectionId {
   limit_group,
   quota,
   pool,
+  freeze,
   publish,
   usage_log,
   web,
   token,
   notify
 };
-inline constexpr std::size_t kSectionCount = 20;
+inline constexpr std::size_t kSectionCount = 21;
 
 enum class Type {
   text,

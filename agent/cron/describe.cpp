@@ -103,6 +103,17 @@ std::string describe_time(const Fields& fields) {
   return "at " + join(times);
 }
 
+// ", at second 30 of the minute,"; nothing when that is the first.
+std::string describe_seconds(const Fields& fields) {
+  if (fields.seconds == 1)
+    return "";
+  if (const auto step = even_step(fields.second_text, 60))
+    return fmt::format(", {} of the minute,", every(*step, "second"));
+  const auto seconds = members(fields.seconds);
+  return fmt::format(", at second{} {} of the minute,", seconds.size() == 1 ? "" : "s",
+                     join_runs(seconds, number));
+}
+
 std::string describe_month_days(const Fields& fields) {
   std::vector<std::string> parts;
   if (const auto numbers = members(fields.days); !numbers.empty())
@@ -181,7 +192,7 @@ void note_uneven_steps(const Fields& fields, std::vector<std::string>& notes) {
 }  // namespace
 
 std::string describe(const Fields& fields) {
-  std::string text = describe_time(fields) + " " + describe_days(fields);
+  std::string text = describe_time(fields) + describe_seconds(fields) + " " + describe_days(fields);
   const auto months = members(fields.months);
   if (months.size() < 12)
     text += " in " + join_runs(months, [](unsigned month) { return std::string(kMonths[month]); });
@@ -195,6 +206,10 @@ bool reads_differently(const Fields& fields) {
 
 std::vector<std::string> lint(const Fields& fields) {
   std::vector<std::string> notes;
+  if (!fields.second_text.empty())
+    notes.emplace_back(
+        fmt::format("six fields: the first, \"{}\", is seconds; most cron programs know five",
+                    fields.second_text));
   note_open_steps(fields, notes);
   note_uneven_steps(fields, notes);
   if (!fields.any_day && !fields.any_weekday && !fields.both_days)

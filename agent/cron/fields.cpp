@@ -56,8 +56,8 @@ std::uint32_t near_days_selected(const Fields& fields, unsigned length, weekday 
   return selected;
 }
 
-// The first selected time of a day that is not before `from`.
-std::optional<minutes> time_selected(const Fields& fields, minutes from) {
+// The first selected minute of a day that is not before `from`.
+std::optional<minutes> minute_selected(const Fields& fields, minutes from) {
   for (auto hour = static_cast<unsigned>(from.count() / 60); hour < 24; ++hour) {
     if ((fields.hours & bit(hour)) == 0)
       continue;
@@ -67,6 +67,18 @@ std::optional<minutes> time_selected(const Fields& fields, minutes from) {
       return minutes{hour * 60 + skip + static_cast<unsigned>(__builtin_ctzll(left))};
   }
   return std::nullopt;
+}
+
+// The first selected time of a day that is not before `from`.
+std::optional<seconds> time_selected(const Fields& fields, seconds from) {
+  const auto whole = std::chrono::floor<minutes>(from);
+  const auto left = fields.seconds >> static_cast<unsigned>((from - whole).count());
+  const auto minute = minute_selected(fields, left != 0 ? whole : whole + minutes{1});
+  if (!minute)
+    return std::nullopt;
+  if (*minute == whole)
+    return from + seconds{__builtin_ctzll(left)};
+  return *minute + seconds{__builtin_ctzll(fields.seconds)};
 }
 
 }  // namespace
@@ -100,8 +112,7 @@ bool is_possible(const Fields& fields) {
 
 std::optional<LocalSeconds> first_selected(const Fields& fields, LocalSeconds from,
                                            LocalSeconds until) {
-  const auto start = std::chrono::ceil<minutes>(from);
-  const local_days first_day = std::chrono::floor<days>(start);
+  const local_days first_day = std::chrono::floor<days>(from);
   const year_month_day date{first_day};
   for (year_month month = date.year() / date.month();
        LocalSeconds{local_days{month / 1}.time_since_epoch()} < until;
@@ -115,7 +126,7 @@ std::optional<LocalSeconds> first_selected(const Fields& fields, LocalSeconds fr
       const local_days day = month_start + days{__builtin_ctz(selected) - 1};
       if (day < first_day)
         continue;
-      const minutes begin = day == first_day ? start - first_day : minutes{0};
+      const seconds begin = day == first_day ? from - first_day : seconds{0};
       const auto time = time_selected(fields, begin);
       if (!time)
         continue;

@@ -1,6 +1,6 @@
 #pragma once
 
-// Inside cron only: what the five fields of an expression select, and the search for local times
+// Inside cron only: what the fields of an expression select, and the search for local times
 // that they select. Knows calendars, no time zones. Values, safe from any thread.
 
 #include <array>
@@ -16,6 +16,7 @@
 namespace keyherd::cron {
 
 struct Fields {
+  std::uint64_t seconds = 1;    // bits 0-59; without a field for seconds the first of the minute
   std::uint64_t minutes = 0;    // bits 0-59
   std::uint32_t hours = 0;      // bits 0-23
   std::uint32_t days = 0;       // bits 1-31
@@ -31,13 +32,15 @@ struct Fields {
   bool any_day = false;      // the day of month is unrestricted: *, ?, */1
   bool any_weekday = false;  // the day of week is unrestricted
   bool both_days = false;    // + : day of month AND day of week
-  bool fixed_time = false;   // minute and hour without * and /
+  bool fixed_time = false;   // second, minute and hour without * and /
 
   // The texts of the fields, for descriptions and notes.
   std::array<std::string, 5> text;
+  std::string second_text;  // empty: five fields
 };
 
-// Five fields separated by blanks. Errors: see Schedule::parse.
+// Five fields separated by blanks, or six, the first of which is seconds. Errors: see
+// Schedule::parse.
 Result<Fields> parse_fields(std::string_view expression);
 
 // Days of a month of this length whose first day is this weekday: bits 1-31.
@@ -46,7 +49,7 @@ std::uint32_t days_selected(const Fields& fields, unsigned length, std::chrono::
 // Whether any day of any year is selected.
 bool is_possible(const Fields& fields);
 
-// The first selected minute in [from, until).
+// The first selected second in [from, until).
 std::optional<LocalSeconds> first_selected(const Fields& fields, LocalSeconds from,
                                            LocalSeconds until);
 

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 12> kMonthNames{"jan", "feb", "mar", "apr
 constexpr std::array<std::string_view, 7> kWeekdayNames{"sun", "mon", "tue", "wed",
                                                         "thu", "fri", "sat"};
 
-enum class Kind { minute, hour, day, month, weekday };
+enum class Kind { second, minute, hour, day, month, weekday };
 
 struct FieldInfo {
   Kind kind;
@@ -23,6 +23,7 @@ struct FieldInfo {
   unsigned min;
   unsigned max;
 };
+constexpr FieldInfo kSeconds{Kind::second, "second", 0, 59};
 constexpr std::array<FieldInfo, 5> kFields{{{Kind::minute, "minute", 0, 59},
                                             {Kind::hour, "hour", 0, 23},
                                             {Kind::day, "day of month", 1, 31},
@@ -229,6 +230,9 @@ class FieldParser {
 
   void select(unsigned value) {
     switch (info_.kind) {
+      case Kind::second:
+        out_.seconds |= std::uint64_t{1} << value;
+        return;
       case Kind::minute:
         out_.minutes |= std::uint64_t{1} << value;
         return;
@@ -264,25 +268,33 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 tl::unexpected<Error> wrong_count(std::string_view expression, std::size_t count) {
-  return fail(ErrorCode::invalid,
-              fmt::format("cron expression \"{}\": has {} field{}, needs exactly 5: minute hour "
-                          "day-of-month month day-of-week{}",
-                          printable(expression, 80), count, count == 1 ? "" : "s",
-                          count > 5 ? " (seconds and years are not offered)" : ""));
+  return fail(
+      ErrorCode::invalid,
+      fmt::format("cron expression \"{}\": has {} field{}, needs 5: minute hour day-of-month "
+                  "month day-of-week, or 6 with seconds before them{}",
+                  printable(expression, 80), count, count == 1 ? "" : "s",
+                  count > 6 ? " (years are not offered)" : ""));
 }
 
 }  // namespace
 
 Result<Fields> parse_fields(std::string_view expression) {
-  const auto words = words_of(expression);
-  if (words.size() != kFields.size())
+  auto words = words_of(expression);
+  if (words.size() != kFields.size() && words.size() != kFields.size() + 1)
     return wrong_count(expression, words.size());
   Fields fields;
+  if (words.size() > kFields.size()) {
+    fields.seconds = 0;
+    KH_TRY(FieldParser(kSeconds, expression, fields).parse(words.front()));
+    fields.second_text = std::string(words.front());
+    words.erase(words.begin());
+  }
   for (std::size_t index = 0; index < words.size(); ++index) {
     KH_TRY(FieldParser(kFields[index], expression, fields).parse(words[index]));
     fields.text[index] = std::string(words[index]);
   }
-  fields.fixed_time = (fields.text[0] + fields.text[1]).find_first_of("*/") == std::string::npos;
+  fields.fixed_time = (fields.second_text + fields.text[0] + fields.text[1]).find_first_of("*/") ==
+                      std::string::npos;
   if (!is_possible(fields))
     return fail(ErrorCode::invalid,
                 fmt::format("cron expression \"{}\": day of month \"{}\" never comes in month "

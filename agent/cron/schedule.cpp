@@ -113,7 +113,9 @@ LocalSeconds repeated_until(const Span& before, const Span& span) {
 
 std::string clock_text(LocalSeconds local) {
   const std::chrono::hh_mm_ss time{local - floor<std::chrono::days>(local)};
-  return fmt::format("{:02}:{:02}", time.hours().count(), time.minutes().count());
+  const auto second = time.seconds().count();
+  return fmt::format("{:02}:{:02}{}", time.hours().count(), time.minutes().count(),
+                     second == 0 ? "" : fmt::format(":{:02}", second));
 }
 
 }  // namespace

@@ -291,6 +291,7 @@ void Accounting::count(const model::Tally& tally, Instant now) {
     if (KeyRecord* record = herd_.find(row.key)) {
       record->usage_by_model[row.model].add(row.counts);
       record->errors.add(now.wall, row.counts.requests, row.counts.failed);
+      record->latency.add(now.wall, row.counts.latency_count, row.counts.latency_ms);
       record->trust.add(now.wall, row.counts.requests, 0);
       herd_.touch(row.key);
     }

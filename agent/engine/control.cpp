@@ -82,6 +82,17 @@ class LoopControl final : public api::Control {
       return engine.explain(key, at.value_or(now.wall), now).pending();
     });
   }
+  api::Pending<model::PoolView> freeze(const std::string& pool, model::Freeze freeze) override {
+    return call<model::PoolView>([pool, freeze = std::move(freeze)](Engine& engine, Instant now) {
+      return settled(engine.freeze(pool, freeze, now));
+    });
+  }
+  api::Pending<model::PoolView> unfreeze(const std::string& pool,
+                                         const std::string& actor) override {
+    return call<model::PoolView>([pool, actor](Engine& engine, Instant now) {
+      return settled(engine.unfreeze(pool, actor, now));
+    });
+  }
 
   api::Pending<std::vector<std::string>> reload() override {
     Promise<std::vector<std::string>> promise;

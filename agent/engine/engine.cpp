@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/time_text.hpp"
 #include "engine/retention.hpp"
@@ -356,6 +357,13 @@ SteadyTime Engine::next_deadline(Instant now) const {
   return std::max(deadline, now.steady);
 }
 
+// Of its latest requests, else of its last probe.
+static std::optional<std::chrono::nanoseconds> latency_of(const KeyRecord& record, WallTime now) {
+  if (const auto mean = record.latency.ratio(now))
+    return std::chrono::nanoseconds(std::llround(*mean * 1e6));
+  return record.last_probe ? std::optional(record.last_probe->latency) : std::nullopt;
+}
+
 std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Instant now) const {
   std::vector<rotation::Candidate> members;
   for (const std::string& id : pool.keys) {
@@ -374,7 +382,12 @@ std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Ins
     member.probe_interval = probing_.interval(id);
     member.secret_loaded = record->secret.secret != nullptr;
     member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
+    member.state_since = health->since;
     member.error_ratio = record->errors.ratio(now.wall);
+    member.latency = latency_of(*record, now.wall);
+    for (const auto& [model, counts] : record->usage_by_model)
+      member.tokens_used = model::saturating_add(
+          member.tokens_used, model::saturating_add(counts.input, counts.output));
     member.quotas = accounting_.limits_of(record->key, now.wall);
     member.cooldown_until = health->cooldown_until;
     member.expires_at = record->key.expires_at;

@@ -87,6 +87,12 @@ class Engine {
   Promise<model::Rotation> rotate(const api::RotateCommand& command, Instant now) {
     return pools_.rotate(command, now);
   }
+  Result<model::PoolView> freeze(const std::string& pool, model::Freeze freeze, Instant now) {
+    return pools_.freeze(pool, std::move(freeze), now);
+  }
+  Result<model::PoolView> unfreeze(const std::string& pool, const std::string& actor, Instant now) {
+    return pools_.unfreeze(pool, actor, now);
+  }
   Promise<model::Evidence> probe(const std::string& key, Instant now) {
     return probing_.ask(key, now);
   }

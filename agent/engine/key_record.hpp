@@ -55,6 +55,8 @@ class ShareWindow {
 };
 // Failed ones of the last five minutes, of at least twenty.
 using ErrorWindow = ShareWindow<5, 1, 20>;
+// Milliseconds by requests that stated them, of the last five minutes: the ratio is their mean.
+using LatencyWindow = ShareWindow<5, 1, 1>;
 // Suspect ones of the last day.
 using TrustWindow = ShareWindow<24, 60, 1>;
 
@@ -90,6 +92,7 @@ struct KeyRecord {
   std::array<std::int64_t, model::kUsageFailureCount> usage_failures{};
   std::optional<WallTime> last_used_at;
   ErrorWindow errors;
+  LatencyWindow latency;
   model::SuspectCounts suspects{};
   TrustWindow trust;
 

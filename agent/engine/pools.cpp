@@ -11,20 +11,13 @@ namespace keyherd::engine {
 namespace {
 
 constexpr std::size_t kHistory = 100;
-// A fire that was missed by more than this waits for the next one.
-constexpr std::chrono::minutes kCatchUpWindow{10};
 // How long a pool without a key waits at a start for its best one to prove itself.
 constexpr std::chrono::seconds kFirstChoice{2};
 constexpr std::chrono::seconds kRepublishAfter{30};
 constexpr std::chrono::seconds kLookAgain{1};
-constexpr std::size_t kMissedCap = 1'000'000;
 
 std::string schedule_setting(const std::string& pool) {
   return "schedule." + pool;
-}
-
-std::string schedule_identity(const model::Pool& pool) {
-  return pool.schedule + " | " + pool.timezone;
 }
 
 std::string_view kind_of(const model::PublishTarget& target) {
@@ -48,21 +41,15 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
     Record& record = records_[pool.id];
     if (const auto old = kept.find(pool.id); old != kept.end())
       record = std::move(old->second);
-    const bool same_schedule = schedule_identity(record.pool) == schedule_identity(pool);
     record.pool = pool;
     record.state.pool = pool.id;
     record.dirty = true;
     const auto schedule = setup_->schedules.find(pool.id);
-    record.schedule =
-        schedule == setup_->schedules.end() ? std::nullopt : std::optional(schedule->second);
-    if (!record.schedule) {
-      record.next_fire.reset();
-    } else if (!same_schedule || !record.next_fire) {
-      // A schedule that was edited never fires for the past.
-      record.last_fire = now.wall;
-      record.next_fire = record.schedule->next(now.wall);
-      parts_.pipeline.next().settings[schedule_setting(pool.id)] = schedule_identity(pool);
-    }
+    const bool changed = record.schedule.configure(
+        pool, schedule == setup_->schedules.end() ? std::nullopt : std::optional(schedule->second),
+        now.wall);
+    if (changed)
+      parts_.pipeline.next().settings[schedule_setting(pool.id)] = record.schedule.identity();
     for (const std::string& key : pool.keys)
       pools_of_key_.emplace(key, pool.id);
     changed_.insert(pool.id);
@@ -88,11 +75,11 @@ void Pools::restore(const store::State& state, Instant now) {
     record.republish_at = now.wall;
     const auto identity = state.settings.find(schedule_setting(id));
     const auto fire = state.last_fires.find(id);
-    if (record.schedule && fire != state.last_fires.end() && identity != state.settings.end() &&
-        identity->second == schedule_identity(record.pool)) {
-      record.last_fire = fire->second.scheduled_at;
-      record.next_fire = record.schedule->next(*record.last_fire);
-    }
+    if (fire != state.last_fires.end() && identity != state.settings.end() &&
+        identity->second == record.schedule.identity())
+      record.schedule.restore(fire->second.scheduled_at);
+    if (const auto freeze = state.settings.find(freeze_setting(id)); freeze != state.settings.end())
+      record.freeze = freeze_from_text(freeze->second);
   }
   for (auto& [id, record] : records_) {
     const auto unfinished = record.history;
@@ -146,8 +133,8 @@ std::optional<SteadyTime> Pools::next_due(Instant now) const {
   for (const auto& [id, record] : records_) {
     if (record.dirty)
       sooner(now.steady);
-    if (record.next_fire)
-      at_wall(*record.next_fire);
+    if (const auto fire = record.schedule.next())
+      at_wall(*fire);
     if (record.ask_again)
       at_wall(*record.ask_again);
     if (record.republish_at && !record.state.active.empty())
@@ -186,7 +173,8 @@ void Pools::consider(Record& record, Instant now) {
     return;
   }
   const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
-  const rotation::Situation situation{record.pool, record.state, members, history, now.wall};
+  const rotation::Situation situation{record.pool, record.state, members,
+                                      history,     now.wall,     freeze_of(record, now.wall)};
   const auto request = rotation::wanted(situation);
   if (!request) {
     record.problem.clear();
@@ -215,25 +203,14 @@ void Pools::refused(Record& record, const rotation::Refusal& refusal,
 }
 
 void Pools::fire_if_due(Record& record, Instant now) {
-  if (!record.next_fire || *record.next_fire > now.wall)
+  const auto fire = record.schedule.take_due(now.wall);
+  if (!fire)
     return;
-  const cron::Firings missed = record.schedule->between(
-      record.last_fire.value_or(*record.next_fire - std::chrono::nanoseconds(1)), now.wall,
-      kMissedCap);
-  const WallTime fire = missed.latest.value_or(*record.next_fire);
-  const bool late = now.wall - fire > kCatchUpWindow;
-  record.last_fire = fire;
-  record.next_fire = record.schedule->next(std::max(fire, now.wall));
-  const auto skipped = static_cast<std::int64_t>(missed.count) - (late ? 0 : 1);
-  record.totals.schedule_missed += std::max<std::int64_t>(0, skipped);
+  record.totals.schedule_missed += fire->missed;
   std::string outcome = "missed";
-  if (!late) {
+  if (!fire->too_late) {
     ++record.totals.schedule_runs;
-    const auto members = parts_.candidates(record.pool, now);
-    const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
-    const auto request = rotation::scheduled(record.pool);
-    const auto plan =
-        rotation::plan({record.pool, record.state, members, history, now.wall}, request);
+    const auto plan = plan_for(record, rotation::scheduled(record.pool), now);
     outcome = plan ? "started" : "skipped";
     if (plan) {
       start(record, *plan, now);
@@ -244,11 +221,29 @@ void Pools::fire_if_due(Record& record, Instant now) {
     }
   } else {
     parts_.log.warn("schedule of pool {} missed {} firings, the last at {}", record.pool.id,
-                    missed.count, format_rfc3339(fire));
+                    fire->missed, format_rfc3339(fire->scheduled_at));
   }
-  parts_.pipeline.next().fires.push_back({record.pool.id, fire, now.wall, outcome});
+  parts_.pipeline.next().fires.push_back({record.pool.id, fire->scheduled_at, now.wall, outcome});
   store_totals(record);
   changed_.insert(record.pool.id);
+}
+
+tl::expected<rotation::Plan, rotation::Refusal> Pools::plan_for(const Record& record,
+                                                                const rotation::Request& request,
+                                                                Instant now) const {
+  const auto members = parts_.candidates(record.pool, now);
+  const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
+  return rotation::plan(
+      {record.pool, record.state, members, history, now.wall, freeze_of(record, now.wall)},
+      request);
+}
+
+// By hand first: it holds back more.
+std::optional<model::Freeze> Pools::freeze_of(const Record& record, WallTime now) const {
+  if (record.freeze && (!record.freeze->until || now < *record.freeze->until))
+    return record.freeze;
+  const auto windows = setup_->freezes.find(record.pool.id);
+  return windows == setup_->freezes.end() ? std::nullopt : open_window(windows->second, now);
 }
 
 void Pools::refresh_if_due(Record& record, Instant now) {

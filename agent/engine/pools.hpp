@@ -18,6 +18,7 @@
 #include "engine/commit_pipeline.hpp"
 #include "engine/effects.hpp"
 #include "engine/pending.hpp"
+#include "engine/pool_schedule.hpp"
 #include "engine/setup.hpp"
 #include "model/snapshot.hpp"
 #include "rotation/planner.hpp"
@@ -57,6 +58,9 @@ class Pools {
 
   void step_finished(const rotation::StepDone& done, Instant now);
   Promise<model::Rotation> rotate(const api::RotateCommand& command, Instant now);
+  // Error: not_found.
+  Result<model::PoolView> freeze(const std::string& pool, model::Freeze freeze, Instant now);
+  Result<model::PoolView> unfreeze(const std::string& pool, const std::string& actor, Instant now);
 
   // What consumers are told; nothing before the first publication.
   [[nodiscard]] std::optional<api::ActiveKey> active(const std::string& pool) const;
@@ -81,9 +85,8 @@ class Pools {
     model::PoolState state;  // committed
     store::PoolTotals totals;
     std::deque<model::Rotation> history;  // newest first
-    std::optional<cron::Schedule> schedule;
-    std::optional<WallTime> last_fire;  // handled
-    std::optional<WallTime> next_fire;
+    PoolSchedule schedule;
+    std::optional<model::Freeze> freeze;  // by hand; may have run out
     std::optional<WallTime> last_success_at;
     std::optional<WallTime> last_scheduled_success_at;
     std::optional<Promise<model::Rotation>> waiting;  // whoever asked for the running rotation
@@ -97,6 +100,10 @@ class Pools {
 
   rotation::WorkflowContext context_of(const Record& record, Instant now) const;
   void consider(Record& record, Instant now);
+  tl::expected<rotation::Plan, rotation::Refusal> plan_for(const Record& record,
+                                                           const rotation::Request& request,
+                                                           Instant now) const;
+  [[nodiscard]] std::optional<model::Freeze> freeze_of(const Record& record, WallTime now) const;
   void fire_if_due(Record& record, Instant now);
   void refresh_if_due(Record& record, Instant now);
   void refused(Record& record, const rotation::Refusal& refusal, const rotation::Request& request);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/time_text.hpp"
 #include "engine/pools.hpp"
 #include "quota/forecast.hpp"
 
@@ -60,15 +61,12 @@ Promise<model::Rotation> Pools::rotate(const api::RotateCommand& command, Instan
     return promise;
   }
   Record& record = found->second;
-  const auto members = parts_.candidates(record.pool, now);
-  const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
   rotation::Request request;
   request.to = command.to;
   request.reason = command.reason.empty() ? "asked for by hand" : command.reason;
   request.actor = command.actor;
   request.by_person = true;
-  const auto plan =
-      rotation::plan({record.pool, record.state, members, history, now.wall}, request);
+  const auto plan = plan_for(record, request, now);
   if (!plan && plan.error().guard == rotation::Guard::conflict) {
     promise.set(fail(ErrorCode::conflict, plan.error().message));
   } else if (!plan) {
@@ -81,6 +79,33 @@ Promise<model::Rotation> Pools::rotate(const api::RotateCommand& command, Instan
     record.waiting_for = start(record, *plan, now);
   }
   return promise;
+}
+
+Result<model::PoolView> Pools::freeze(const std::string& pool, model::Freeze freeze, Instant now) {
+  const auto found = records_.find(pool);
+  if (found == records_.end())
+    return fail(ErrorCode::not_found, "no pool '" + pool + "'");
+  Record& record = found->second;
+  parts_.pipeline.next().settings[freeze_setting(pool)] = freeze_to_text(freeze);
+  parts_.log.warn("pool {} is frozen by {} until {}: {}", pool, freeze.actor,
+                  freeze.until ? format_rfc3339(*freeze.until) : "it is unfrozen", freeze.reason);
+  record.freeze = std::move(freeze);
+  record.dirty = true;
+  changed_.insert(pool);
+  return view(pool, now);
+}
+
+Result<model::PoolView> Pools::unfreeze(const std::string& pool, const std::string& actor,
+                                        Instant now) {
+  const auto found = records_.find(pool);
+  if (found == records_.end())
+    return fail(ErrorCode::not_found, "no pool '" + pool + "'");
+  found->second.freeze.reset();
+  found->second.dirty = true;
+  parts_.pipeline.next().settings[freeze_setting(pool)] = "";
+  parts_.log.info("pool {} is unfrozen by {}", pool, actor);
+  changed_.insert(pool);
+  return view(pool, now);
 }
 
 std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
@@ -142,8 +167,9 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
                            (all_groups.size() < 2 || usable_groups.size() > 1) &&
                            forecast.survives_key_loss;
   view.exhausted_at = forecast.exhausted_at;
-  view.next_rotation_at = record.next_fire;
-  view.last_scheduled_at = record.last_fire;
+  view.next_rotation_at = record.schedule.next();
+  view.last_scheduled_at = record.schedule.last();
+  view.freeze = freeze_of(record, now.wall);
   view.last_success_at = record.last_success_at;
   view.last_scheduled_success_at = record.last_scheduled_success_at;
   view.rotations = record.totals.rotations;

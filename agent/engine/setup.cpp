@@ -77,6 +77,10 @@ class Builder {
         KH_ASSIGN(cron::Schedule schedule, cron::Schedule::parse(pool.schedule, pool.timezone));
         setup_->schedules.emplace(pool.id, std::move(schedule));
       }
+      for (const model::FreezeWindow& window : pool.freeze) {
+        KH_ASSIGN(cron::Schedule start, cron::Schedule::parse(window.start, pool.timezone));
+        setup_->freezes[pool.id].push_back({std::move(start), window.lasts});
+      }
       for (const model::PublishTarget& target : pool.publish) {
         const auto* hook = std::get_if<model::PublishWebhook>(&target);
         if (hook == nullptr || !hook->signing_secret)

@@ -17,6 +17,7 @@
 #include "base/redactor.hpp"
 #include "config/config.hpp"
 #include "cron/schedule.hpp"
+#include "engine/freezes.hpp"
 #include "model/usage.hpp"
 #include "quota/drains.hpp"
 #include "store/keyring.hpp"
@@ -32,8 +33,9 @@ struct KeySecret {
 struct Setup {
   config::Config config;
   std::map<std::string, std::shared_ptr<const model::Provider>> providers;
-  std::map<std::string, KeySecret> secrets;         // by key id
-  std::map<std::string, cron::Schedule> schedules;  // by pool id, where the pool has one
+  std::map<std::string, KeySecret> secrets;                    // by key id
+  std::map<std::string, cron::Schedule> schedules;             // by pool id, where the pool has one
+  std::map<std::string, std::vector<FreezeSchedule>> freezes;  // by pool id
   std::map<std::string, std::shared_ptr<const Secret>>
       signing_secrets;                                       // of webhooks, by reference
   std::vector<std::shared_ptr<const Secret>> notify_tokens;  // of config.notify; null: none

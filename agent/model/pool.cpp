@@ -5,7 +5,9 @@
 namespace keyherd::model {
 
 namespace {
-constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "priority", "quota_aware"};
+constexpr std::array<std::string_view, 5> kStrategies{"round_robin", "priority", "quota_aware",
+                                                      "least_used", "lowest_latency"};
+constexpr std::array<std::string_view, 2> kCatchUps{"once", "skip"};
 constexpr std::array<std::string_view, 6> kModes{"switch",     "provision", "slot",
                                                  "deactivate", "command",   "guided"};
 constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
@@ -39,6 +41,13 @@ std::string_view to_string(RotationMode mode) {
 }
 std::optional<RotationMode> rotation_mode_from_string(std::string_view name) {
   return value_of<RotationMode>(kModes, name);
+}
+
+std::string_view to_string(CatchUp policy) {
+  return name_of(kCatchUps, policy);
+}
+std::optional<CatchUp> catch_up_from_string(std::string_view name) {
+  return value_of<CatchUp>(kCatchUps, name);
 }
 
 std::string_view to_string(RotateOn event) {

@@ -15,7 +15,7 @@
 
 namespace keyherd::model {
 
-enum class Strategy { round_robin, priority, quota_aware };
+enum class Strategy { round_robin, priority, quota_aware, least_used, lowest_latency };
 std::string_view to_string(Strategy strategy);
 std::optional<Strategy> strategy_from_string(std::string_view name);
 
@@ -55,12 +55,38 @@ enum class RotateOn { dead, exhausted, throttled, degraded };
 std::string_view to_string(RotateOn event);
 std::optional<RotateOn> rotate_on_from_string(std::string_view name);
 
+// What becomes of a schedule's firing that the agent was not there for.
+enum class CatchUp { once, skip };
+std::string_view to_string(CatchUp policy);
+std::optional<CatchUp> catch_up_from_string(std::string_view name);
+
+// A stretch of time in which nothing is rotated that can wait.
+struct FreezeWindow {
+  std::string start;  // cron, in the pool's time zone
+  std::chrono::nanoseconds lasts{0};
+  friend bool operator==(const FreezeWindow&, const FreezeWindow&) = default;
+};
+
+// Why a pool is not to be rotated now.
+struct Freeze {
+  bool by_hand = false;  // then not even an emergency moves the pool; else a window, which lets it
+  std::optional<WallTime> until;  // nothing: until somebody ends it
+  std::string actor;              // by hand: whose
+  std::string reason;             // one line
+  friend bool operator==(const Freeze&, const Freeze&) = default;
+};
+
 struct Pool {
   std::string id;
   std::vector<std::string> keys;
   Strategy strategy = Strategy::priority;
   std::string schedule;  // cron; empty: only events
   std::string timezone = "UTC";
+  // Each firing comes later by a part of this that is always the same for the pool.
+  std::chrono::nanoseconds schedule_jitter{0};
+  CatchUp catch_up = CatchUp::once;
+  std::chrono::nanoseconds catch_up_window = std::chrono::minutes(10);
+  std::vector<FreezeWindow> freeze;
   std::vector<RotateOn> rotate_on{RotateOn::dead, RotateOn::exhausted};
   std::vector<PublishTarget> publish;
   std::int64_t min_remaining = 100;  // quota_aware: units left below which a key is no candidate
@@ -69,6 +95,9 @@ struct Pool {
   double slo_objective = 0.999;
   std::chrono::nanoseconds valid_for = std::chrono::hours(24);   // validity of a published decision
   std::chrono::nanoseconds min_stay = std::chrono::seconds(60);  // between two automatic switches
+  int rotations_per_hour = 30;  // automatic ones; emergencies are counted and never refused
+  // How long a key that was out of service must have been healthy before the pool returns to it.
+  std::chrono::nanoseconds recovery_wait{0};
 };
 
 // Why a rotation was started: label `trigger` of keyherd_rotations_total.

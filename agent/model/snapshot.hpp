@@ -94,7 +94,8 @@ struct PoolView {
   std::int64_t schedule_runs = 0;
   std::int64_t schedule_failures = 0;
   std::int64_t schedule_missed = 0;
-  std::string problem;  // why the pool could not do what it wanted, for people
+  std::optional<Freeze> freeze;  // in force
+  std::string problem;           // why the pool could not do what it wanted, for people
 };
 
 struct ProviderView {

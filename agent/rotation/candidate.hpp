@@ -30,9 +30,13 @@ struct Candidate {
   bool secret_loaded = false;
   bool frozen =
       false;  // its provider has an incident: nothing seen now says anything about the key
-  std::optional<double> error_ratio;       // of its logged requests; none without enough of them
-  std::vector<model::QuotaStatus> quotas;  // of the key and of its limit group
-  std::optional<WallTime> cooldown_until;  // of throttled and exhausted, for messages
+  // Since when it is in its state, if that is known.
+  std::optional<WallTime> state_since;
+  std::optional<double> error_ratio;  // of its logged requests; none without enough of them
+  std::int64_t tokens_used = 0;       // logged so far, by all time
+  std::optional<std::chrono::nanoseconds> latency;  // of its latest requests; none without any
+  std::vector<model::QuotaStatus> quotas;           // of the key and of its limit group
+  std::optional<WallTime> cooldown_until;           // of throttled and exhausted, for messages
   std::optional<WallTime> expires_at;
 };
 

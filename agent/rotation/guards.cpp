@@ -46,6 +46,21 @@ std::optional<Refusal> conflict(const Situation& situation, const Request& reque
       std::nullopt, std::nullopt};
 }
 
+std::optional<Refusal> frozen(const Situation& situation, const Request& request) {
+  const auto& freeze = situation.freeze;
+  if (!freeze || (request.urgent && !freeze->by_hand))
+    return std::nullopt;
+  const std::string until = freeze->until ? " until " + format_rfc3339(*freeze->until) : "";
+  return Refusal{
+      Guard::frozen,
+      freeze->by_hand
+          ? fmt::format("pool {}: frozen by {}{}{}; keyherd unfreeze {} ends it", situation.pool.id,
+                        freeze->actor, until, freeze->reason.empty() ? "" : ": " + freeze->reason,
+                        situation.pool.id)
+          : fmt::format("pool {}: a freeze window is open{}", situation.pool.id, until),
+      std::nullopt, freeze->until};
+}
+
 std::optional<Refusal> after_failures(const Situation& situation, const Request& request) {
   const auto failed = failures_in_a_row(situation);
   if (failed.empty())
@@ -87,17 +102,17 @@ std::optional<Refusal> over_budget(const Situation& situation, const Request& re
     if (!is_automatic(rotation) || rotation.started_at <= since ||
         rotation.started_at > situation.now)
       continue;
-    if (++count <= kHourlyBudget)
+    if (++count <= situation.pool.rotations_per_hour)
       oldest = rotation.started_at;
   }
-  if (count < kHourlyBudget)
+  if (count < situation.pool.rotations_per_hour)
     return std::nullopt;
   const WallTime until = *oldest + std::chrono::hours(1);
   return Refusal{
       Guard::budget,
       fmt::format("pool {}: {} automatic switches within an hour are enough; the next is "
                   "allowed at {} (is its schedule too tight, or a key flapping?)",
-                  situation.pool.id, kHourlyBudget, format_rfc3339(until)),
+                  situation.pool.id, situation.pool.rotations_per_hour, format_rfc3339(until)),
       std::nullopt, until};
 }
 
@@ -113,6 +128,24 @@ std::optional<Refusal> too_soon(const Situation& situation, const Request& reque
                              "automatic switch is allowed at {}",
                              situation.pool.id, situation.state.active,
                              format_duration(situation.pool.min_stay), format_rfc3339(until)),
+                 std::nullopt, until};
+}
+
+std::optional<Refusal> recovering(const Situation& situation, const Request& request) {
+  if (request.trigger != model::RotationTrigger::recovery || !request.to)
+    return std::nullopt;
+  const Candidate* better = find(situation.members, *request.to);
+  if (better == nullptr || !better->state_since || situation.now < *better->state_since)
+    return std::nullopt;
+  const WallTime until = *better->state_since + std::chrono::duration_cast<WallTime::duration>(
+                                                    situation.pool.recovery_wait);
+  if (situation.now >= until)
+    return std::nullopt;
+  return Refusal{Guard::recovery_wait,
+                 fmt::format("pool {}: {} has been healthy again for less than {} (recovery_wait); "
+                             "the pool returns to it at {}",
+                             situation.pool.id, better->key,
+                             format_duration(situation.pool.recovery_wait), format_rfc3339(until)),
                  std::nullopt, until};
 }
 
@@ -143,7 +176,7 @@ std::optional<Refusal> held_back(const Situation& situation, const Request& requ
     return refusal;
   if (request.by_person)
     return std::nullopt;
-  constexpr std::array kGuards{after_failures, incident, over_budget, too_soon};
+  constexpr std::array kGuards{frozen, after_failures, incident, over_budget, too_soon, recovering};
   for (const auto guard : kGuards) {
     if (auto refusal = guard(situation, request))
       return refusal;

@@ -16,8 +16,6 @@ inline constexpr std::chrono::seconds kLongestBackOff{60};
 // So many failures in a row open the breaker; one success (a person's, or an emergency's) closes
 // it.
 inline constexpr int kBreakerFailures = 5;
-// Automatic switches a pool may make in one hour; emergencies are counted, and never refused by it.
-inline constexpr int kHourlyBudget = 30;
 
 // The first guard that holds the request back, if any.
 std::optional<Refusal> held_back(const Situation& situation, const Request& request);

@@ -12,9 +12,10 @@ namespace keyherd::rotation {
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kGuardNames{
-    "conflict",       "back_off",    "breaker",   "budget",          "min_stay",    "incident",
-    "already_active", "unknown_key", "unfit_key", "last_usable_key", "no_candidate"};
+constexpr std::array<std::string_view, 13> kGuardNames{
+    "conflict",  "frozen",          "back_off",    "breaker",        "budget",
+    "min_stay",  "recovery_wait",   "incident",    "already_active", "unknown_key",
+    "unfit_key", "last_usable_key", "no_candidate"};
 
 using Choices = std::vector<const Candidate*>;
 

@@ -42,10 +42,12 @@ struct Plan {
 // What held a request back.
 enum class Guard {
   conflict,         // a rotation of the pool is in progress
+  frozen,           // somebody froze the pool, or a freeze window is open
   back_off,         // the last one failed a moment ago
   breaker,          // too many failed in a row: only people and emergencies may go on
   budget,           // too many automatic switches within the hour
   min_stay,         // the active key was switched to a moment ago
+  recovery_wait,    // the better key has not been healthy again for long
   incident,         // the active key's provider has an incident
   already_active,   // the wanted key is the active one
   unknown_key,      // the pool has no such key

@@ -2,6 +2,7 @@
 
 // All that a decision about one pool is made from, borrowed from the engine for the call.
 
+#include <optional>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -18,6 +19,7 @@ struct Situation {
   // This pool's rotations, newest first: the running one, if any, and at least the last hour's.
   const std::vector<model::Rotation>& history;
   WallTime now;
+  std::optional<model::Freeze> freeze = std::nullopt;  // in force now
 };
 
 }  // namespace keyherd::rotation

@@ -1,6 +1,7 @@
 #include "rotation/strategies.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 namespace keyherd::rotation {
@@ -42,6 +43,13 @@ Ranked rate(model::Strategy strategy, const Ring& ring, const Candidate* candida
       return {0, candidate->priority, distance, candidate};
     case model::Strategy::quota_aware:
       return {score(*candidate), candidate->priority, distance, candidate};
+    case model::Strategy::least_used:
+      return {-static_cast<double>(candidate->tokens_used), candidate->priority, distance,
+              candidate};
+    case model::Strategy::lowest_latency:
+      return {candidate->latency ? -static_cast<double>(candidate->latency->count())
+                                 : -std::numeric_limits<double>::infinity(),
+              candidate->priority, distance, candidate};
   }
   return {0, 0, distance, candidate};
 }

@@ -5,6 +5,8 @@
 //   round_robin   the next in the pool's order after the active key, going round
 //   priority      the highest priority
 //   quota_aware   the highest score: the share left of its scarcest quota × priority
+//   least_used    the fewest tokens logged so far
+//   lowest_latency  the shortest latency of its latest requests; a key without any comes last
 //
 // Ties are broken by the score's next part (priority), then by the order of round_robin.
 

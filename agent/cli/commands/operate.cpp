@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "base/time_text.hpp"
 #include "cli/agent_client.hpp"
 #include "cli/command.hpp"
 #include "cli/table.hpp"
@@ -80,6 +81,64 @@ Action define_rotate(CLI::App& app) {
       const std::string state = (*answer)["state"];
       return state == "committed" || options->dry_run ? (state == "refused" ? kBadNews : kFine)
                                                       : kBadNews;
+    });
+  };
+}
+
+Action define_freeze(CLI::App& app) {
+  struct FreezeOptions {
+    std::string pool, until, lasts, reason;
+  };
+  auto options = std::make_shared<FreezeOptions>();
+  app.add_option("POOL", options->pool, "the pool")->required();
+  auto* until = app.add_option("--until", options->until, "until this time")->type_name("TIME");
+  app.add_option("--for", options->lasts, "for so long, such as 2h")
+      ->type_name("DURATION")
+      ->excludes(until);
+  app.add_option("--reason", options->reason, "shown to whoever asks why")->type_name("TEXT");
+  return [options](Context& context) {
+    json body{{"reason", options->reason}};
+    if (!options->until.empty())
+      body["until"] = options->until;
+    if (!options->lasts.empty()) {
+      const auto lasts = parse_duration(options->lasts);
+      if (!lasts)
+        return report(context, with_context(lasts.error(), "--for"));
+      body["until"] = format_rfc3339(context.clock.now().wall +
+                                     std::chrono::duration_cast<WallTime::duration>(*lasts));
+    }
+    return with_agent(context, [&](AgentClient& client) {
+      const auto answer = client.post(pool_path(options->pool, "/freeze"), body);
+      if (!answer)
+        return report(context, answer.error());
+      const json& until_time = (*answer)["freeze"]["until"];
+      if (context.json)
+        context.out << dump_json(*answer) << "\n";
+      else
+        context.out << "pool " << options->pool << " is frozen "
+                    << (until_time.is_null() ? "until keyherd unfreeze " + options->pool
+                                             : "until " + text_of(until_time))
+                    << "; it stays at " << text_of((*answer)["active"]) << "\n";
+      return kFine;
+    });
+  };
+}
+
+Action define_unfreeze(CLI::App& app) {
+  auto pool = std::make_shared<std::string>();
+  app.add_option("POOL", *pool, "the pool")->required();
+  return [pool](Context& context) {
+    return with_agent(context, [&](AgentClient& client) {
+      const auto answer = client.post(pool_path(*pool, "/unfreeze"), json::object());
+      if (!answer)
+        return report(context, answer.error());
+      if (context.json)
+        context.out << dump_json(*answer) << "\n";
+      else
+        context.out << "pool " << *pool << " rotates again"
+                    << ((*answer)["freeze"].is_null() ? "" : " once its freeze window has closed")
+                    << "\n";
+      return kFine;
     });
   };
 }

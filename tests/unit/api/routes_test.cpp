@@ -64,6 +64,17 @@ class FakeControl final : public Control {
     story.state = model::KeyState::dead;
     return ready<model::KeyStory>(story);
   }
+  Pending<model::PoolView> freeze(const std::string& pool, model::Freeze freeze) override {
+    model::PoolView view;
+    view.pool.id = pool;
+    view.freeze = std::move(freeze);
+    return ready<model::PoolView>(view);
+  }
+  Pending<model::PoolView> unfreeze(const std::string& pool, const std::string&) override {
+    model::PoolView view;
+    view.pool.id = pool;
+    return ready<model::PoolView>(view);
+  }
   Pending<std::vector<std::string>> reload() override {
     return ready<std::vector<std::string>>(fail(ErrorCode::invalid, "keyherd.toml:1:1: nonsense"));
   }
@@ -164,6 +175,29 @@ struct Surface {
 };
 
 }  // namespace
+
+TEST_CASE("a pool is frozen until a time to come, for a reason") {
+  Surface surface;
+  surface.add_token("operate-token-012345", model::Role::operate);
+  const auto who = surface.token("operate-token-012345");
+  const auto freeze = [&](std::string body) {
+    return surface.ask("POST", "/api/v1/pools/{id}/freeze", {"prod"}, std::move(body), who);
+  };
+  const auto frozen = freeze(R"({"until":"2026-05-01T02:00:00Z","reason":"migration"})");
+  REQUIRE(frozen.response);
+  CHECK(frozen.response->status == 200);
+  const json view = json::parse(frozen.response->body);
+  CHECK(view["freeze"]["until"] == "2026-05-01T02:00:00Z");
+  CHECK(view["freeze"]["reason"] == "migration");
+  CHECK(freeze("").response->status == 200);
+  CHECK(freeze(R"({"until":"2026-04-01T00:00:00Z"})").response->status == 400);
+  CHECK(freeze(R"({"until":"tomorrow"})").response->status == 400);
+  CHECK(freeze(R"({"till":"2026-05-01T02:00:00Z"})").response->status == 400);
+  const auto unfrozen = surface.ask("POST", "/api/v1/pools/{id}/unfreeze", {"prod"}, "", who);
+  CHECK(json::parse(unfrozen.response->body)["freeze"].is_null());
+  CHECK(surface.ask("POST", "/api/v1/pools/{id}/freeze", {"nowhere"}, "", who).response->status ==
+        404);
+}
 
 TEST_CASE("without tokens everybody on loopback may read, nobody may change or get a secret") {
   Surface surface;

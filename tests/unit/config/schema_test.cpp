@@ -73,7 +73,8 @@ TEST_CASE("no section has a field twice, and every field is documented") {
 TEST_CASE("the choices of the schema are the names of the enums") {
   check_choices(SectionId::probe, "method", model::probe_method_from_string, 5);
   check_choices(SectionId::quota, "unit", model::quota_unit_from_string, 5);
-  check_choices(SectionId::pool, "strategy", model::strategy_from_string, 3);
+  check_choices(SectionId::pool, "strategy", model::strategy_from_string, 5);
+  check_choices(SectionId::pool, "catch_up", model::catch_up_from_string, 2);
   check_choices(SectionId::pool, "rotate_on", model::rotate_on_from_string, 4);
   check_choices(SectionId::token, "role", model::role_from_string, model::kRoleCount);
   const auto types = choice_list(*find_field(section(SectionId::provider), "type"));

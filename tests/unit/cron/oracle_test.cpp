@@ -1,5 +1,5 @@
-// The search against a walk over every minute: random expressions whose meaning the generator
-// knows, in zones that have done strange things.
+// The search against a walk over every minute, or second: random expressions whose meaning the
+// generator knows, in zones that have done strange things.
 
 #include <date/tz.h>
 
@@ -14,6 +14,7 @@ namespace keyherd::test {
 namespace {
 
 using std::chrono::minutes;
+using std::chrono::seconds;
 
 struct RandomField {
   std::string text;
@@ -24,17 +25,25 @@ struct RandomField {
 
 struct RandomExpression {
   RandomField minute, hour, day, month, weekday;
+  RandomField second;  // without text: five fields
   [[nodiscard]] std::string text() const {
-    return minute.text + " " + hour.text + " " + day.text + " " + month.text + " " + weekday.text;
+    return (second.text.empty() ? "" : second.text + " ") + minute.text + " " + hour.text + " " +
+           day.text + " " + month.text + " " + weekday.text;
   }
-  [[nodiscard]] bool fixed() const { return !minute.steps && !hour.steps; }
+  [[nodiscard]] bool fixed() const { return !second.steps && !minute.steps && !hour.steps; }
+  [[nodiscard]] seconds resolution() const { return second.text.empty() ? minutes{1} : seconds{1}; }
 };
 
 class Generator {
  public:
   RandomExpression next() {
     return {field(0, 59), field(0, 23), field(1, 31), pick(4) != 0 ? star(1, 12) : field(1, 12),
-            field(0, 6)};
+            field(0, 6),  RandomField{}};
+  }
+  RandomExpression next_with_seconds() {
+    RandomExpression expression = next();
+    expression.second = field(0, 59);
+    return expression;
   }
 
  private:
@@ -88,16 +97,16 @@ class Generator {
   std::mt19937_64 engine_{20261123};
 };
 
-// Answers by looking at every minute.
-class MinuteWalk {
+// Answers by looking at every minute, or second.
+class BruteForceWalk {
  public:
-  MinuteWalk(const RandomExpression& expression, const date::time_zone& zone)
+  BruteForceWalk(const RandomExpression& expression, const date::time_zone& zone)
       : expression_(expression), zone_(zone) {}
 
   std::vector<WallTime> firings(WallTime from, WallTime until) {
     std::vector<WallTime> found;
-    auto at = std::chrono::ceil<minutes>(from);
-    for (date::sys_info info{}; at < until; at += minutes{1}) {
+    auto at = std::chrono::ceil<seconds>(from);
+    for (date::sys_info info{}; at < until; at += expression_.resolution()) {
       if (at >= info.end || at < info.begin)
         info = zone_.get_info(at);
       const auto local =
@@ -115,9 +124,12 @@ class MinuteWalk {
     const auto day = date::floor<date::days>(local);
     const date::year_month_day date{day};
     const auto minute = (local - day) / minutes{1};
+    const auto second = (local - day) / seconds{1} % 60;
     const auto has = [](const RandomField& field, auto value) {
       return field.values.test(static_cast<std::size_t>(value));
     };
+    if (expression_.second.text.empty() ? second != 0 : !has(expression_.second, second))
+      return false;
     if (!has(expression_.minute, minute % 60) || !has(expression_.hour, minute / 60) ||
         !has(expression_.month, unsigned{date.month()}))
       return false;
@@ -128,7 +140,7 @@ class MinuteWalk {
   }
 
   [[nodiscard]] bool seen_before(date::local_time<std::chrono::seconds> local,
-                                 std::chrono::sys_time<minutes> at) const {
+                                 std::chrono::sys_time<seconds> at) const {
     const date::local_info info = zone_.get_info(local);
     return info.result == date::local_info::ambiguous && at >= info.second.begin;
   }
@@ -137,7 +149,7 @@ class MinuteWalk {
     const auto before = zone_.get_info(info.begin - std::chrono::seconds{1}).offset;
     if (!expression_.fixed() || info.offset - before >= std::chrono::hours{3})
       return false;
-    for (auto offset = before; offset < info.offset; offset += minutes{1})
+    for (auto offset = before; offset < info.offset; offset += expression_.resolution())
       if (selected(
               date::local_time<std::chrono::seconds>{(info.begin + offset).time_since_epoch()}))
         return true;
@@ -164,15 +176,15 @@ void compare(const Stretch& stretch, const RandomExpression& expression) {
   const WallTime from = utc(stretch.from);
   const WallTime until = from + std::chrono::hours{24 * stretch.days};
   const auto expected =
-      MinuteWalk(expression, *date::locate_zone(stretch.zone)).firings(from, until);
+      BruteForceWalk(expression, *date::locate_zone(stretch.zone)).firings(from, until);
   auto found = parsed->next_n(from - std::chrono::nanoseconds{1}, expected.size() + 1);
   if (!found.empty() && found.back() >= until)
     found.pop_back();
   REQUIRE(texts(found) == texts(expected));
 }
 
-TEST_CASE("the search agrees with a walk over every minute around changes of the clock") {
-  const std::vector<Stretch> stretches{
+const std::vector<Stretch>& awkward_stretches() {
+  static const std::vector<Stretch> stretches{
       {"America/New_York", "2026-03-05", 6},    {"America/New_York", "2026-10-29", 6},
       {"Australia/Lord_Howe", "2026-10-01", 6}, {"Australia/Lord_Howe", "2027-04-01", 6},
       {"Antarctica/Troll", "2027-03-26", 6},    {"Antarctica/Troll", "2027-10-29", 6},
@@ -183,10 +195,22 @@ TEST_CASE("the search agrees with a walk over every minute around changes of the
       {"America/St_Johns", "2006-04-01", 6},    {"America/St_Johns", "2006-10-27", 6},
       {"Asia/Pyongyang", "2018-05-03", 4},      {"America/Caracas", "2016-04-29", 4},
   };
+  return stretches;
+}
+
+TEST_CASE(
+    "ten thousand schedules agree with a walk over every minute around changes of the clock") {
   Generator generator;
-  for (int round = 0; round < 40; ++round)
-    for (const Stretch& stretch : stretches)
+  for (int round = 0; round < 556; ++round)
+    for (const Stretch& stretch : awkward_stretches())
       compare(stretch, generator.next());
+}
+
+TEST_CASE("the search agrees with a walk over every second around changes of the clock") {
+  Generator generator;
+  for (int round = 0; round < 8; ++round)
+    for (const Stretch& stretch : awkward_stretches())
+      compare({stretch.zone, stretch.from, 4}, generator.next_with_seconds());
 }
 
 TEST_CASE("the search agrees with a walk over every minute of 400 days") {

@@ -40,7 +40,9 @@ TEST_CASE("what is not a schedule is refused, quickly") {
       "*/2/2 * * * *",
       "-1 * * * *",
       "* * * *",
-      "0 0 * * * *",
+      "0 0 0 * * * 2026",
+      "60 0 0 * * *",
+      "*/61 0 0 * * *",
       "Monday",
       "H H * * *",
       "0 22-2 * * *",
@@ -116,9 +118,12 @@ TEST_CASE("an error names the field, the column and the token") {
   CHECK(error_of("0 0 * * 1,8") ==
         "cron expression \"0 0 * * 1,8\": day of week field, column 11: \"8\" is out of range; "
         "0 to 7 or SUN to SAT");
-  CHECK(error_of("0 0 * * * *") ==
-        "cron expression \"0 0 * * * *\": has 6 fields, needs exactly 5: minute hour day-of-month "
-        "month day-of-week (seconds and years are not offered)");
+  CHECK(error_of("0 0 0 * * * 2026") ==
+        "cron expression \"0 0 0 * * * 2026\": has 7 fields, needs 5: minute hour day-of-month "
+        "month day-of-week, or 6 with seconds before them (years are not offered)");
+  CHECK(
+      error_of("60 0 0 * * *") ==
+      "cron expression \"60 0 0 * * *\": second field, column 1: \"60\" is out of range; 0 to 59");
   CHECK(error_of("0 0 30 2 *") ==
         "cron expression \"0 0 30 2 *\": day of month \"30\" never comes in month \"2\"");
   CHECK_THAT(error_of("*/0 * * * *"), Contains("minute field, column 1: \"*/0\""));
@@ -127,6 +132,17 @@ TEST_CASE("an error names the field, the column and the token") {
   CHECK_THAT(error_of("1,2,,3 * * * *"), Contains("empty list item"));
   CHECK_THAT(error_of("0 3 * * *", "Mars/Olympus"), Contains("\"Mars/Olympus\""));
   CHECK_THAT(error_of("0 3 * * *", "asia/singapore"), Contains("did you mean \"Asia/Singapore\""));
+}
+
+TEST_CASE("a sixth field, the first, is seconds") {
+  const Schedule schedule = test::schedule("15,45 30 2 * * *", "America/New_York");
+  CHECK(texts(schedule.next_n(utc("2026-03-06 12:00"), 2)) ==
+        std::vector<std::string>{"2026-03-07T07:30:15Z", "2026-03-07T07:30:45Z"});
+  // The night without 02:30: once, when the gap ends.
+  CHECK(texts(schedule.next_n(utc("2026-03-07 12:00"), 2)) ==
+        std::vector<std::string>{"2026-03-08T07:00:00Z", "2026-03-09T06:30:15Z"});
+  CHECK_THAT(schedule.notes().front(), Contains("is seconds"));
+  CHECK(test::schedule("0 3 * * *").notes().empty());
 }
 
 TEST_CASE("blanks around and between fields do not matter") {
@@ -204,6 +220,10 @@ TEST_CASE("missed firings are counted up to a cap and the latest stays exact") {
 
 TEST_CASE("a schedule says in words what it means") {
   const auto words = [](std::string_view expression) { return schedule(expression).describe(); };
+  CHECK(words("0 0 3 * * *") == words("0 3 * * *"));
+  CHECK(words("30 0 3 * * *") == "at 03:00, at second 30 of the minute, every day (UTC)");
+  CHECK(words("*/10 * * * * MON") ==
+        "every minute, every 10 seconds of the minute, on Monday (UTC)");
   CHECK(schedule("0 3 * * *", "Asia/Singapore").describe() ==
         "at 03:00 every day (Asia/Singapore)");
   CHECK(words("* * * * *") == "every minute every day (UTC)");

@@ -166,6 +166,31 @@ TEST_CASE("the schedule fires once at its time and rotates") {
   CHECK(world.pool("prod").schedule_runs == 1);
 }
 
+TEST_CASE("a frozen pool stays where it is, over a restart, until it is unfrozen") {
+  World world(kConfig);
+  world.start();
+  world.advance(5s);
+  REQUIRE(world.active("prod") == "k1");
+  world.call([](engine::Engine& engine, Instant now) {
+    REQUIRE(engine.freeze("prod", {true, std::nullopt, "admin", "migration"}, now));
+    CHECK_FALSE(engine.freeze("nowhere", {}, now));
+  });
+  world.settle();
+  world.start();
+  REQUIRE(world.pool("prod").freeze);
+  CHECK(world.pool("prod").freeze->reason == "migration");
+  world.provider.status["sk-world-k1"] = 401;
+  world.advance(30min);
+  CHECK(world.state("k1") == KeyState::dead);
+  CHECK(world.active("prod") == "k1");
+  CHECK(world.pool("prod").problem.find("frozen by admin: migration") != std::string::npos);
+  world.call([](engine::Engine& engine, Instant now) {
+    CHECK(engine.unfreeze("prod", "admin", now)->freeze == std::nullopt);
+  });
+  world.advance(1s);
+  CHECK(world.active("prod") == "k2");
+}
+
 TEST_CASE("a restart keeps beliefs, totals and the decision, and publishes it again") {
   World world(kConfig);
   world.start();

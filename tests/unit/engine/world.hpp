@@ -178,6 +178,11 @@ class World : public engine::Effects {
       throw std::runtime_error("no key " + key);
     settle();
   }
+  // A command, as the API posts it.
+  void call(const std::function<void(engine::Engine&, Instant)>& command) {
+    events_.emplace_back(engine::Call{command});
+    settle();
+  }
 
   model::SnapshotPtr snapshot() const { return published.snapshot(); }
   const model::KeyView& key(const std::string& id) const {

@@ -71,6 +71,7 @@ struct Herd {
   std::vector<rotation::Candidate> members;
   std::vector<model::Rotation> history;
   WallTime now = kNow;
+  std::optional<model::Freeze> freeze;
 
   explicit Herd(std::vector<rotation::Candidate> keys,
                 model::Strategy strategy = model::Strategy::round_robin)
@@ -87,7 +88,7 @@ struct Herd {
   }
 
   [[nodiscard]] rotation::Situation situation() const {
-    return {pool, state, members, history, now};
+    return {pool, state, members, history, now, freeze};
   }
   [[nodiscard]] auto plan(const rotation::Request& request) const {
     return rotation::plan(situation(), request);

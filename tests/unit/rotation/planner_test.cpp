@@ -274,10 +274,63 @@ TEST_CASE("a schedule that fires every minute over 100 keys is capped by the hou
     herd.state.active = plan->to;
     herd.state.switched_at = herd.now;
   }
-  CHECK(switches == 3 * rotation::kHourlyBudget);
+  CHECK(switches == 3 * herd.pool.rotations_per_hour);
   CHECK(capped == 180 - switches);
   herd.members[0].state = KeyState::healthy;
   CHECK(herd.plan(emergency()).has_value());
+}
+
+TEST_CASE("a pool may allow fewer automatic switches an hour") {
+  Herd herd({key("k1"), key("k2")});
+  herd.pool.rotations_per_hour = 2;
+  herd.history = {rotation_to("k1", herd.now - minutes(10)),
+                  rotation_to("k2", herd.now - minutes(20))};
+  const auto plan = herd.plan(by_schedule());
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().guard == Guard::budget);
+  CHECK(plan.error().until == herd.now + minutes(40));
+}
+
+TEST_CASE("a freeze by hand holds back everything but people") {
+  Herd herd({key("k1"), key("k2")});
+  herd.freeze = model::Freeze{true, herd.now + minutes(30), "admin", "migration"};
+  for (const auto& request : {by_schedule(), emergency()}) {
+    const auto plan = herd.plan(request);
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().guard == Guard::frozen);
+    CHECK(plan.error().until == herd.freeze->until);
+    CHECK(plan.error().message ==
+          "pool prod: frozen by admin until 2026-05-01T00:30:00Z: migration; keyherd unfreeze prod "
+          "ends it");
+  }
+  CHECK(herd.plan(by_hand()).has_value());
+}
+
+TEST_CASE("a freeze window holds back what can wait, not an emergency") {
+  Herd herd({key("k1"), key("k2")});
+  herd.freeze = model::Freeze{false, herd.now + minutes(30), "", ""};
+  const auto plan = herd.plan(by_schedule());
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().guard == Guard::frozen);
+  CHECK(herd.plan(emergency()).has_value());
+  CHECK(herd.plan(by_hand()).has_value());
+}
+
+TEST_CASE("a pool returns to a better key only when that has been healthy for a while") {
+  Herd herd({key("spare", 1), key("main", 3)}, model::Strategy::priority);
+  herd.pool.recovery_wait = minutes(10);
+  herd.history = {rotation_to("spare", herd.now - minutes(60))};
+  herd.history.front().trigger = model::RotationTrigger::invalid_key;
+  herd.state.last_rotation = herd.history.front().id;
+  herd.members[1].state_since = herd.now - minutes(4);
+  const auto request = herd.wanted();
+  REQUIRE(request);
+  const auto plan = herd.plan(*request);
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().guard == Guard::recovery_wait);
+  CHECK(plan.error().until == herd.now + minutes(6));
+  herd.now += minutes(6);
+  CHECK(herd.plan(*herd.wanted()).value().to == "main");
 }
 
 TEST_CASE("a dry run shows the steps in their order") {

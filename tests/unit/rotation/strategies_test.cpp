@@ -54,6 +54,21 @@ TEST_CASE("priority prefers the highest and goes round among equals") {
         Keys{"main1", "main2", "spare1", "spare2"});
 }
 
+TEST_CASE("least used prefers the key with the fewest tokens logged") {
+  std::vector<Candidate> members{key("k1"), key("k2"), key("k3")};
+  members[0].tokens_used = 500;
+  members[1].tokens_used = 20;
+  members[2].tokens_used = 100;
+  CHECK(ranked(model::Strategy::least_used, members, "k1") == Keys{"k2", "k3", "k1"});
+}
+
+TEST_CASE("lowest latency prefers the fastest, and a key without requests least") {
+  std::vector<Candidate> members{key("k1"), key("k2"), key("k3")};
+  members[0].latency = std::chrono::milliseconds(300);
+  members[2].latency = std::chrono::milliseconds(200);
+  CHECK(ranked(model::Strategy::lowest_latency, members, "k1") == Keys{"k3", "k1", "k2"});
+}
+
 TEST_CASE("quota aware scores the share that is left times the priority") {
   // Five keys of 50,000 tokens a day.
   const std::vector<Candidate> members{
