@@ -8,15 +8,15 @@ function(keyherd_library name)
                                    PRIVATE kh_warnings ${ARG_PRIVATE_LINKS})
 endfunction()
 
-# keyherd_test(NAME SOURCES ... LINKS ... [LABELS ...]): one Catch2 binary, one ctest entry; without a
-# label it is a unit test.
+# keyherd_test(NAME SOURCES ... LINKS ... [LABELS ...] [ARGS ...]): one Catch2 binary, one ctest entry
+# that runs it with ARGS; without a label it is a unit test.
 function(keyherd_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS;ARGS" ${ARGN})
   add_executable(test_${name} ${ARG_SOURCES})
   target_link_libraries(test_${name} PRIVATE kh_warnings kh_catch_main kh_test_support ${ARG_LINKS})
   target_compile_definitions(test_${name} PRIVATE
     KEYHERD_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  add_test(NAME ${name} COMMAND test_${name})
+  add_test(NAME ${name} COMMAND test_${name} ${ARG_ARGS})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
