@@ -82,6 +82,8 @@ void compare(const model::Key& a, const model::Key& b, Changes& changes) {
   changes.compare("created_at", a.created_at == b.created_at);
   changes.compare("expires_at", a.expires_at == b.expires_at);
   changes.compare("labels", a.labels == b.labels);
+  changes.compare("managed", a.managed == b.managed);
+  changes.compare("provider_key_id", a.provider_key_id == b.provider_key_id);
   changes.compare("limit_group", a.limit_group == b.limit_group);
   changes.compare("priority", a.priority == b.priority);
   changes.compare("provider", a.provider == b.provider);
@@ -97,15 +99,31 @@ void compare(const model::Quota& a, const model::Quota& b, Changes& changes) {
   changes.compare("window", a.window == b.window && a.rolling == b.rolling);
 }
 
+void compare(const model::Issuer& a, const model::Issuer& b, Changes& changes) {
+  changes.compare("admin_secret", a.admin_secret == b.admin_secret);
+  changes.compare("base_url", a.base_url == b.base_url);
+  changes.compare("command", a.command == b.command);
+  changes.compare("owner", a.owner == b.owner);
+  changes.compare("request", a.request == b.request);
+  changes.compare("timeout", a.timeout == b.timeout);
+  changes.compare("type", a.type == b.type);
+}
+
 void compare(const model::Pool& a, const model::Pool& b, Changes& changes) {
+  changes.compare("adopt_within", a.adopt_within == b.adopt_within);
+  changes.compare("issuer", a.issuer == b.issuer);
   changes.compare("keys", a.keys == b.keys);
   changes.compare("max_error_ratio", a.max_error_ratio == b.max_error_ratio);
   changes.compare("min_available", a.min_available == b.min_available);
   changes.compare("min_remaining", a.min_remaining == b.min_remaining);
   changes.compare("min_stay", a.min_stay == b.min_stay);
+  changes.compare("mode", a.mode == b.mode);
+  changes.compare("overlap", a.overlap == b.overlap);
   changes.compare("publish", a.publish == b.publish);
+  changes.compare("quiet_for", a.quiet_for == b.quiet_for);
   changes.compare("rotate_on", a.rotate_on == b.rotate_on);
   changes.compare("schedule", a.schedule == b.schedule);
+  changes.compare("settle_within", a.settle_within == b.settle_within);
   changes.compare("slo_objective", a.slo_objective == b.slo_objective);
   changes.compare("strategy", a.strategy == b.strategy);
   changes.compare("timezone", a.timezone == b.timezone);
@@ -155,6 +173,7 @@ bool same_tokens(const std::vector<WebToken>& before, const std::vector<WebToken
 std::vector<std::string> describe_changes(const Config& before, const Config& after) {
   Changes changes;
   compare(before.agent, after.agent, changes);
+  compare_lists("issuers", before.issuers, after.issuers, changes);
   compare_lists("keys", before.keys, after.keys, changes);
   compare_lists("pools", before.pools, after.pools, changes);
   compare_lists("providers", before.providers, after.providers, changes);

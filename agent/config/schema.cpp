@@ -9,21 +9,20 @@
 
 #include "base/text.hpp"
 #include "base/time_text.hpp"
+#include "config/schema_pools.hpp"
 
 namespace keyherd::config {
 
 namespace {
-
-constexpr double kMinute = 60;
-constexpr double kHour = 3600;
-constexpr double kDay = 86400;
-constexpr double kYear = 366 * kDay;
 
 constexpr std::array kRoot{
     Field{.name = "agent", .type = Type::table, .doc = "The agent itself."},
     Field{.name = "providers", .type = Type::table_map, .doc = "Endpoints, by id."},
     Field{.name = "keys", .type = Type::table_map, .doc = "Credentials, by id."},
     Field{.name = "quotas", .type = Type::table_map, .doc = "Limits, by id."},
+    Field{.name = "issuers",
+          .type = Type::table_map,
+          .doc = "Who makes and ends secrets at providers, by id."},
     Field{.name = "pools", .type = Type::table_map, .doc = "Interchangeable keys, by id."},
     Field{.name = "usage_logs", .type = Type::table_map, .doc = "Logs to account from, by id."},
     Field{.name = "web", .type = Type::table, .doc = "Who may use the HTTP API."},
@@ -178,8 +177,6 @@ constexpr std::array kProbe{
           .doc = "A 95th percentile above it is worth an alert."},
 };
 
-constexpr Range kNotNegative{0, std::numeric_limits<double>::infinity()};
-
 constexpr std::array kPrice{
     Field{.name = "input", .type = Type::usd, .required = true, .doc = "Prompt tokens."},
     Field{.name = "cached_input",
@@ -214,6 +211,14 @@ constexpr std::array kKey{
     Field{.name = "labels",
           .type = Type::text_map,
           .doc = "Your own names and values, shown in `status` and the API; at most 16."},
+    Field{.name = "provider_key_id",
+          .doc =
+              "The provider's own id of the secret, by which it can be ended: OpenRouter's hash, "
+              "Anthropic's `apikey_…`, Azure's `key1` or `key2`."},
+    Field{.name = "managed",
+          .type = Type::boolean,
+          .fallback = "false",
+          .doc = "The agent may end it at the provider although it did not make it."},
     Field{.name = "created_at", .type = Type::time, .doc = "When the secret was issued."},
     Field{.name = "expires_at", .type = Type::time, .doc = "When the secret ends."},
 };
@@ -241,85 +246,6 @@ constexpr std::array kQuota{
           .type = Type::ratios,
           .fallback = "[0.70, 0.85, 0.95]",
           .doc = "At most three, ascending: info, warning, critical. Fewer are the higher levels."},
-};
-
-constexpr std::array kPool{
-    Field{.name = "keys", .type = Type::ids, .required = true, .doc = "Ids of `[keys.ID]`."},
-    Field{.name = "strategy",
-          .type = Type::choice,
-          .fallback = "\"priority\"",
-          .choices = "round_robin priority quota_aware",
-          .doc = "Which key comes next."},
-    Field{
-        .name = "schedule",
-        .type = Type::cron,
-        .doc = "Cron expression, such as `0 3 * * *` or `@daily`; without it only events rotate."},
-    Field{.name = "timezone",
-          .type = Type::timezone,
-          .fallback = "\"UTC\"",
-          .doc = "Of the schedule."},
-    Field{.name = "rotate_on",
-          .type = Type::choices,
-          .fallback = "[\"dead\", \"exhausted\"]",
-          .choices = "dead exhausted throttled degraded",
-          .doc = "States of the active key that start a rotation."},
-    Field{.name = "publish",
-          .type = Type::table_list,
-          .fallback = "[]",
-          .doc = "Who is told of the active key."},
-    Field{.name = "min_remaining",
-          .type = Type::integer,
-          .fallback = "100",
-          .range = kNotNegative,
-          .doc = "With `quota_aware`: a key with less left of its quota is no candidate."},
-    Field{.name = "max_error_ratio",
-          .type = Type::ratio,
-          .fallback = "0.05",
-          .doc = "Of a key's logged requests in the last 5 minutes; above it the key is avoided."},
-    Field{.name = "min_available",
-          .type = Type::integer,
-          .fallback = "1",
-          .range = {1, 100'000},
-          .doc = "Fewer usable keys are worth an alert."},
-    Field{.name = "slo_objective",
-          .type = Type::ratio,
-          .fallback = "0.999",
-          .doc = "Share of requests that should succeed."},
-    Field{.name = "valid_for",
-          .type = Type::duration,
-          .fallback = "\"24h\"",
-          .range = {kMinute, kYear},
-          .doc = "How long consumers may go on with a published key if they hear nothing more."},
-    Field{.name = "min_stay",
-          .type = Type::duration,
-          .fallback = "\"60s\"",
-          .range = {0, kDay},
-          .doc = "Least time between two automatic rotations."},
-};
-
-constexpr std::array kPublish{
-    Field{.name = "file",
-          .type = Type::path,
-          .doc = "Writes the decision, secret included, to this file."},
-    Field{.name = "mode",
-          .fallback = "\"0600\"",
-          .doc = "With `file`: its permissions; nothing for others."},
-    Field{.name = "exec",
-          .type = Type::texts,
-          .doc = "Runs this command (program and arguments, no shell)."},
-    Field{.name = "timeout",
-          .type = Type::duration,
-          .fallback = "\"10s\"",
-          .range = {0.1, 10 * kMinute},
-          .doc = "With `exec`: killed after it."},
-    Field{.name = "webhook", .type = Type::url, .doc = "Posts the decision to this URL."},
-    Field{.name = "signing_secret",
-          .type = Type::secret,
-          .doc = "With `webhook`: signs the request, so that the receiver can trust it."},
-    Field{.name = "allow_plain_http",
-          .type = Type::boolean,
-          .fallback = "false",
-          .doc = "With `webhook`: permits `http://` to another machine."},
 };
 
 constexpr std::array kUsageLog{
@@ -388,6 +314,8 @@ constexpr std::array<Section, kSectionCount> kSections{{
      kKey},
     {SectionId::quota, "quotas.ID",
      "A limit over a window of time, for each key or limit group that names it.", kQuota},
+    {SectionId::issuer, "issuers.ID",
+     "An administration API, or a command, that makes and ends secrets for pools.", kIssuer},
     {SectionId::pool, "pools.ID", "The keys that can replace each other; one of them is active.",
      kPool},
     {SectionId::publish, "pools.ID.publish[]",

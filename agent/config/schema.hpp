@@ -20,13 +20,14 @@ enum class SectionId {
   price,
   key,
   quota,
+  issuer,
   pool,
   publish,
   usage_log,
   web,
   token
 };
-inline constexpr std::size_t kSectionCount = 12;
+inline constexpr std::size_t kSectionCount = 13;
 
 enum class Type {
   text,

@@ -26,7 +26,7 @@ bool is_graphic(char c) {
   return c > ' ' && c < '\x7f';
 }
 
-tl::unexpected<Error> invalid(std::string message) {
+tl::unexpected<Error> wrong_value(std::string message) {
   return fail(ErrorCode::invalid, std::move(message));
 }
 
@@ -41,14 +41,14 @@ Result<HostPort> split_host_port(std::string_view text) {
   if (text.starts_with('[')) {
     const auto close = text.find(']');
     if (close == std::string_view::npos)
-      return invalid("the bracket of the IPv6 address is not closed");
+      return wrong_value("the bracket of the IPv6 address is not closed");
     result.host = text.substr(1, close - 1);
     in6_addr address{};
     if (::inet_pton(AF_INET6, result.host.c_str(), &address) != 1)
-      return invalid("what is in brackets is no IPv6 address");
+      return wrong_value("what is in brackets is no IPv6 address");
     text.remove_prefix(close + 1);
     if (!text.empty() && !text.starts_with(':'))
-      return invalid("after the bracket only a port can follow");
+      return wrong_value("after the bracket only a port can follow");
   } else {
     const auto colon = text.find(':');
     result.host = text.substr(0, colon);
@@ -60,7 +60,7 @@ Result<HostPort> split_host_port(std::string_view text) {
     return is_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_' || c == ':';
   });
   if (!plain)
-    return invalid("the host has characters that no host has");
+    return wrong_value("the host has characters that no host has");
   return result;
 }
 
@@ -73,15 +73,16 @@ std::optional<int> parse_port(std::string_view text) {
 
 Status check_authority(std::string_view authority, bool is_plain, bool allow_plain_http) {
   if (authority.find('@') != std::string_view::npos)
-    return invalid("a URL must not hold credentials: name the key as a secret reference instead");
+    return wrong_value(
+        "a URL must not hold credentials: name the key as a secret reference instead");
   KH_ASSIGN(const HostPort parts, split_host_port(authority));
   if (parts.host.empty())
-    return invalid("the URL has no host");
+    return wrong_value("the URL has no host");
   const bool has_port = authority.ends_with(':') || !parts.port.empty();
   if (has_port && parse_port(parts.port).value_or(0) == 0)
-    return invalid("the URL's port is not a number from 1 to 65535");
+    return wrong_value("the URL's port is not a number from 1 to 65535");
   if (is_plain && !allow_plain_http && !is_loopback(parts.host))
-    return invalid(
+    return wrong_value(
         "http:// would send the secret over the network unencrypted: write https://, or set "
         "allow_plain_http = true");
   return {};
@@ -90,13 +91,13 @@ Status check_authority(std::string_view authority, bool is_plain, bool allow_pla
 Status check_any_url(std::string_view url, bool allow_plain_http, bool allow_query) {
   const bool is_plain = url.starts_with("http://");
   if (!is_plain && !url.starts_with("https://"))
-    return invalid("a URL begins with https:// (or http://)");
+    return wrong_value("a URL begins with https:// (or http://)");
   if (!std::all_of(url.begin(), url.end(), is_graphic))
-    return invalid("a URL has no spaces and only ASCII characters");
+    return wrong_value("a URL has no spaces and only ASCII characters");
   if (url.find('#') != std::string_view::npos)
-    return invalid("the URL must not have a fragment (#…)");
+    return wrong_value("the URL must not have a fragment (#…)");
   if (!allow_query && url.find('?') != std::string_view::npos)
-    return invalid("the URL must not have a query (?…)");
+    return wrong_value("the URL must not have a query (?…)");
   url.remove_prefix(url.find("//") + 2);
   return check_authority(url.substr(0, url.find_first_of("/?")), is_plain, allow_plain_http);
 }
@@ -126,10 +127,10 @@ Result<ListenAddress> parse_listen(std::string_view text) {
       "\"127.0.0.1:9925\" or \"[::1]:9925\"";
   auto parts = split_host_port(text);
   if (!parts)
-    return invalid(fmt::format("{}; {}", parts.error().message, kShape));
+    return wrong_value(fmt::format("{}; {}", parts.error().message, kShape));
   const auto port = parse_port(parts->port);
   if (parts->host.empty() || !port)
-    return invalid(std::string(kShape));
+    return wrong_value(std::string(kShape));
   return ListenAddress{parts->host, *port};
 }
 
@@ -143,14 +144,14 @@ Result<Window> parse_window(std::string_view text) {
   }
   constexpr std::string_view kRolling = "rolling ";
   if (!text.starts_with(kRolling))
-    return invalid(
+    return wrong_value(
         fmt::format("\"{}\" is no window; known: minute, hour, day, week, month, total, "
                     "\"rolling 24h\"",
                     printable(text, 40)));
   KH_ASSIGN(const auto length, parse_duration(trim(text.substr(kRolling.size()))));
   if (length < std::chrono::minutes(1) || length > std::chrono::hours(24 * 366) ||
       length % std::chrono::minutes(1) != std::chrono::nanoseconds(0))
-    return invalid("a rolling window is whole minutes long, from 1m to 366d");
+    return wrong_value("a rolling window is whole minutes long, from 1m to 366d");
   return Window{model::WindowKind::rolling, length};
 }
 
@@ -172,16 +173,16 @@ Result<unsigned> parse_mode(std::string_view text) {
   for (const char c : text)
     mode = mode * 8 + static_cast<unsigned>(c - '0');
   if (!octal || (mode & kOwnerMust) != kOwnerMust || (mode & ~kAllowed) != 0)
-    return invalid("the mode of a file with a secret is \"0600\", \"0640\" or \"0660\"");
+    return wrong_value("the mode of a file with a secret is \"0600\", \"0640\" or \"0660\"");
   return mode;
 }
 
 Status check_json_pointer(std::string_view text) {
   if (!text.starts_with('/'))
-    return invalid("a JSON Pointer begins with '/', such as \"/usage/input_tokens\"");
+    return wrong_value("a JSON Pointer begins with '/', such as \"/usage/input_tokens\"");
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '~' && (i + 1 == text.size() || (text[i + 1] != '0' && text[i + 1] != '1')))
-      return invalid("in a JSON Pointer '~' is written ~0, and '/' inside a name ~1");
+      return wrong_value("in a JSON Pointer '~' is written ~0, and '/' inside a name ~1");
   }
   return {};
 }
@@ -197,14 +198,14 @@ Status check_header(std::string_view name, std::string_view value) {
     return is_letter(c) || is_digit(c) || kMarks.find(c) != std::string_view::npos;
   });
   if (name.empty() || !is_token)
-    return invalid("this is no header name");
+    return wrong_value("this is no header name");
   const std::string lower = to_lower(name);
   if (std::find(kCredentials.begin(), kCredentials.end(), lower) != kCredentials.end())
-    return invalid("this header carries credentials: the key's secret goes there by itself");
+    return wrong_value("this header carries credentials: the key's secret goes there by itself");
   if (std::find(kTransport.begin(), kTransport.end(), lower) != kTransport.end())
-    return invalid("this header is set by the transport");
+    return wrong_value("this header is set by the transport");
   if (!std::all_of(value.begin(), value.end(), [](char c) { return c == ' ' || is_graphic(c); }))
-    return invalid("a header's value is printable ASCII");
+    return wrong_value("a header's value is printable ASCII");
   return {};
 }
 
@@ -215,9 +216,9 @@ Status check_label(std::string_view name, std::string_view value) {
                     std::all_of(name.begin(), name.end(),
                                 [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
   if (!word)
-    return invalid("a label's name is letters, digits and '_', not beginning with a digit");
+    return wrong_value("a label's name is letters, digits and '_', not beginning with a digit");
   if (value.size() > kMaxValue)
-    return invalid("a label's value is at most 256 bytes long");
+    return wrong_value("a label's value is at most 256 bytes long");
   return {};
 }
 

@@ -66,7 +66,7 @@ class RunningAgent final : public Agent {
     start_workers(std::move(store), *setup, state->cursors);
     engine_ = std::make_unique<Engine>(
         EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
-                      options_.log, published_});
+                      options_.log, published_, keyring_.get()});
     const Instant now = options_.clock.now();
     KH_TRY(engine_->start(setup, *state, now));
     engine_->step(now);
@@ -122,6 +122,17 @@ class RunningAgent final : public Agent {
     return {};
   }
 
+  Result<Secret> resolve(const model::SecretRef& reference, const std::stop_token& stop) const {
+    config::SecretSources sources{
+        options_.environment, options_.files, std::chrono::seconds(10), {}};
+    if (keyring_)
+      sources.keyring = [this](const std::string& id) { return keyring_->get(id); };
+    auto secret = config::resolve_secret(reference, sources, stop);
+    if (secret)
+      options_.redactor.add(*secret);
+    return secret;
+  }
+
   void start_workers(std::unique_ptr<store::Store> store, const Setup& setup,
                      std::vector<model::FileCursor> cursors) {
     WorkerOptions workers{options_.files,
@@ -130,7 +141,11 @@ class RunningAgent final : public Agent {
                           options_.log,
                           setup.config.agent.probe_workers,
                           {},
+                          {},
                           {}};
+    workers.resolve = [this](const model::SecretRef& reference, const std::stop_token& stop) {
+      return resolve(reference, stop);
+    };
     workers.post = [this](Event event, const std::stop_token& stop) {
       return events_.push(std::move(event), stop);
     };

@@ -8,6 +8,14 @@ namespace {
 
 // The first probes of a new herd start this far apart, so that a provider is not stormed.
 constexpr std::chrono::milliseconds kFirstSpacing{20};
+
+bool speaks_of_key(model::Verdict verdict) {
+  const model::VerdictClass kind = model::info(verdict).kind;
+  // "May not do this": for whoever shall use the key it is as good as no key.
+  return kind == model::VerdictClass::auth || kind == model::VerdictClass::quota ||
+         verdict == model::Verdict::permission_denied;
+}
+
 }  // namespace
 
 void Probing::configure(Instant now) {
@@ -65,18 +73,19 @@ Promise<model::Evidence> Probing::ask(const std::string& key, Instant now) {
   } else if (!record->secret.secret) {
     promise.set(fail(ErrorCode::unavailable, "key " + key + ": " + record->secret.problem));
   } else {
-    Order order{key, std::nullopt, promise};
+    Order order{key, std::nullopt, promise, {}};
     if (!start(order, now))
       urgent_.push_back(std::move(order));
   }
   return promise;
 }
 
-bool Probing::verify(const std::string& key, rotation::StepRequest step, Instant now) {
-  const KeyRecord* record = herd_.find(key);
-  if (record == nullptr || !record->secret.secret)
+bool Probing::verify(rotation::StepRequest step, std::shared_ptr<const Secret> secret,
+                     Instant now) {
+  const KeyRecord* record = herd_.find(step.key);
+  if (record == nullptr || !(secret || record->secret.secret))
     return false;
-  Order order{key, std::move(step), std::nullopt};
+  Order order{step.key, std::move(step), std::nullopt, std::move(secret)};
   if (!start(order, now))
     urgent_.push_back(std::move(order));
   return true;
@@ -84,15 +93,21 @@ bool Probing::verify(const std::string& key, rotation::StepRequest step, Instant
 
 bool Probing::start(Order order, Instant now) {
   const KeyRecord* record = herd_.find(order.key);
-  if (record == nullptr || !record->secret.secret)
+  if (record == nullptr || !(order.secret || record->secret.secret))
     return true;  // gone meanwhile: whoever waits hears of it through the configuration
   const auto& provider = herd_.providers().at(record->key.provider).provider;
   ProbeOrder probe;
   probe.id = next_order_++;
   probe.job.key = order.key;
   probe.job.provider = provider;
-  probe.job.secret = record->secret.secret;
-  probe.job.kind = probe::choose_probe(*provider, record->probe_history, now.wall);
+  probe.job.secret = order.secret ? order.secret : record->secret.secret;
+  probe::ProbeHistory history = record->probe_history;
+  if (order.step && order.step->paid) {
+    // As if spending had never been proven: the probe that does is due.
+    history = {};
+    history.probed = true;
+  }
+  probe.job.kind = probe::choose_probe(*provider, history, now.wall);
   if (!effects_.start_probe(std::move(probe)))
     return false;
   orders_.emplace(next_order_ - 1, std::move(order));
@@ -106,7 +121,7 @@ void Probing::run(Instant now) {
     return;
   while (auto due = schedule_.take_due(now.steady)) {
     const auto& [key, at] = *due;
-    if (!start(Order{key, std::nullopt, std::nullopt}, now)) {
+    if (!start(Order{key, std::nullopt, std::nullopt, {}}, now)) {
       schedule_.set(key, at);  // no room: its delay keeps growing
       return;
     }
@@ -134,11 +149,12 @@ std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
       busy_.erase(order.key);
     return std::nullopt;
   }
-  rotation::StepDone done{*order.step, {}, {}};
+  rotation::StepDone done;
+  done.request = *order.step;
   if (evidence.verdict != model::Verdict::ok)
-    done.verified =
-        fail(ErrorCode::denied, std::string(model::to_string(evidence.verdict)) +
-                                    (evidence.message.empty() ? "" : ": ") + evidence.message);
+    done.status = fail(speaks_of_key(evidence.verdict) ? ErrorCode::denied : ErrorCode::unavailable,
+                       std::string(model::to_string(evidence.verdict)) +
+                           (evidence.message.empty() ? "" : ": ") + evidence.message);
   return done;
 }
 

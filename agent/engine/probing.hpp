@@ -30,8 +30,10 @@ class Probing {
   void probe_soon(const std::string& key, Instant now);
   // A probe now, whatever the plan; its evidence also answers the promise.
   Promise<model::Evidence> ask(const std::string& key, Instant now);
-  // A probe now that answers the rotation's step. False when the key cannot be probed at all.
-  [[nodiscard]] bool verify(const std::string& key, rotation::StepRequest step, Instant now);
+  // A probe now that answers the rotation's step: of `secret`, or without one of the key's own.
+  // False when the key cannot be probed at all.
+  [[nodiscard]] bool verify(rotation::StepRequest step, std::shared_ptr<const Secret> secret,
+                            Instant now);
 
   // Starts what is due and finds room.
   void run(Instant now);
@@ -52,6 +54,7 @@ class Probing {
     std::string key;
     std::optional<rotation::StepRequest> step;
     std::optional<Promise<model::Evidence>> promise;
+    std::shared_ptr<const Secret> secret{};  // in place of the key's own
   };
   bool start(Order order, Instant now);
 

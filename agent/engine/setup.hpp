@@ -17,6 +17,7 @@
 #include "base/redactor.hpp"
 #include "config/config.hpp"
 #include "cron/schedule.hpp"
+#include "model/issuer.hpp"
 #include "model/usage.hpp"
 #include "quota/drains.hpp"
 #include "store/keyring.hpp"
@@ -35,9 +36,11 @@ struct Setup {
   std::map<std::string, KeySecret> secrets;         // by key id
   std::map<std::string, cron::Schedule> schedules;  // by pool id, where the pool has one
   std::map<std::string, std::shared_ptr<const Secret>>
-      signing_secrets;  // of webhooks, by reference
+      signing_secrets;                                                  // of webhooks, by reference
+  std::map<std::string, std::shared_ptr<const model::Issuer>> issuers;  // by id
   std::shared_ptr<const model::UsageContext> usage;
   std::shared_ptr<const api::Access> access;
+  std::string installation_key;  // for fingerprints of secrets that come later
   std::map<std::string, std::int64_t> secret_load_failures;  // by kind of reference
 };
 

@@ -8,6 +8,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "priority", "quota_aware"};
 constexpr std::array<std::string_view, 6> kModes{"switch",     "provision", "slot",
                                                  "deactivate", "command",   "guided"};
+constexpr std::array<std::string_view, 3> kTemplates{"json", "env", "raw"};
 constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
     "schedule", "invalid_key", "rate_limited", "quota", "balance",
@@ -39,6 +40,13 @@ std::string_view to_string(RotationMode mode) {
 }
 std::optional<RotationMode> rotation_mode_from_string(std::string_view name) {
   return value_of<RotationMode>(kModes, name);
+}
+
+std::string_view to_string(FileTemplate shape) {
+  return name_of(kTemplates, shape);
+}
+std::optional<FileTemplate> file_template_from_string(std::string_view name) {
+  return value_of<FileTemplate>(kTemplates, name);
 }
 
 std::string_view to_string(RotateOn event) {
