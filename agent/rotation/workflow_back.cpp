@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "rotation/workflow_parts.hpp"
 
 namespace keyherd::rotation {
@@ -14,13 +16,20 @@ using model::Rotation;
 using model::RotationFailure;
 using model::RotationState;
 
+namespace {
+constexpr std::chrono::minutes kLateMint{2};
+}  // namespace
+
 void discard_minted(const WorkflowContext& context, Transition& transition, WallTime not_before) {
   if (!context.minted)
     return;
   model::Credential credential = *context.minted;
   credential.state = CredentialState::leaving;
   credential.since = context.now;
-  credential.not_before = not_before;
+  // A request whose answer was lost may still be carried out: what is looked for too soon is not
+  // there.
+  credential.not_before =
+      credential.remote_id.empty() ? std::max(not_before, context.now + kLateMint) : not_before;
   // Until it was adopted it is the secret of no key.
   if (transition.rotation.state == RotationState::planned ||
       transition.rotation.state == RotationState::minted || not_before <= context.now)
