@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import threading
 import time
 
@@ -68,7 +69,7 @@ class Provision(EndToEnd):
     def settled(self, agent):
         """Every rotation has ended, and one secret lives."""
         rows = self.rotations(agent)
-        final = ("committed", "retired", "rolled_back")
+        final = ("committed", "retired", "rolled_back", "refused")
         return rows and all(row["state"] in final for row in rows) and len(self.admin()["live"]) == 1
 
     def end(self, traced):
@@ -113,6 +114,8 @@ class Provision(EndToEnd):
             self.assertNotIn(secret, json.dumps(self.rotations(agent)))
 
     def test_killed_at_any_system_call_it_leaves_one_key_and_nobody_without(self):
+        if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False).returncode != 0:
+            self.skipTest("processes may not be traced here")
         agent = self.set_up()
         environment = agent.environment
         consumer = Consumer(self.directory, self.base)
