@@ -296,7 +296,8 @@ UPDATE rotation SET state = 'staged' WHERE state = 'verified' AND final = 0;
 )sql";
 
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.
-constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3,
+                                                              kVersion4};
 
 Status migrate(Connection& connection, std::int64_t from) {
   for (auto version = static_cast<std::size_t>(from); version < kMigrations.size(); ++version) {
