@@ -435,8 +435,10 @@ void Pools::watch_adoption(Record& record, Instant now) {
     return;
   const auto row = std::find_if(record.history.begin(), record.history.end(),
                                 [&](const auto& one) { return one.id == record.adopting; });
-  if (row == record.history.end())
+  if (row == record.history.end()) {
+    record.adopt_by.reset();
     return;
+  }
   const model::Rotation present = *row;
   if (auto transition = rotation::watch(context_of(record, &present, now), present))
     proceed(record, std::move(*transition), now);
