@@ -81,18 +81,26 @@ void Pools::restore(const store::State& state, Instant now) {
     if (const auto freeze = state.settings.find(freeze_setting(id)); freeze != state.settings.end())
       record.freeze = freeze_from_text(freeze->second);
   }
+  restore_secrets(state, now);
   for (auto& [id, record] : records_) {
     const auto unfinished = record.history;
     for (const model::Rotation& rotation : unfinished) {
       if (!model::is_final(rotation.state))
-        proceed(record, rotation::resume(context_of(record, now), rotation), now);
+        proceed(record, rotation::resume(context_of(record, &rotation, now), rotation), now);
     }
   }
   // Rotations of pools that are gone must not stay open for ever.
   for (const model::Rotation& rotation : state.rotations) {
-    if (!model::is_final(rotation.state) && !records_.contains(rotation.pool))
-      parts_.pipeline.next().rotations.push_back(
-          rotation::abandon(rotation, "its pool is no longer configured", now.wall).rotation);
+    if (model::is_final(rotation.state) || records_.contains(rotation.pool))
+      continue;
+    model::Pool gone;
+    gone.id = rotation.pool;
+    model::PoolState state_then;
+    state_then.pool = rotation.pool;
+    parts_.pipeline.next().rotations.push_back(
+        rotation::abandon({gone, state_then, false, std::nullopt, now.wall}, rotation,
+                          "its pool is no longer configured")
+            .rotation);
   }
 }
 
@@ -107,6 +115,7 @@ void Pools::key_used(const std::string& key) {
   for (auto pool = first; pool != last; ++pool) {
     Record& record = records_.at(pool->second);
     record.dirty = record.dirty || record.state.active == key || record.state.active.empty();
+    record.read = true;
   }
 }
 
@@ -118,10 +127,12 @@ void Pools::run(Instant now) {
   }
   for (auto& [id, record] : records_) {
     fire_if_due(record, now);
+    watch_adoption(record, now);
     if (record.dirty || (record.ask_again && *record.ask_again <= now.wall))
       consider(record, now);
     refresh_if_due(record, now);
   }
+  end_secrets(now);
 }
 
 std::optional<SteadyTime> Pools::next_due(Instant now) const {
@@ -139,23 +150,34 @@ std::optional<SteadyTime> Pools::next_due(Instant now) const {
       at_wall(*record.ask_again);
     if (record.republish_at && !record.state.active.empty())
       at_wall(*record.republish_at);
+    if (record.adopt_by)
+      at_wall(*record.adopt_by);
   }
+  for (const auto& [name, at] : look_at_)
+    at_wall(at);
   return due;
 }
 
-rotation::WorkflowContext Pools::context_of(const Record& record, Instant now) const {
+rotation::WorkflowContext Pools::context_of(const Record& record, const model::Rotation* row,
+                                            Instant now) const {
   rotation::WorkflowContext context{record.pool, record.state, false, std::nullopt, now.wall};
-  const model::Rotation* running = nullptr;
-  for (const model::Rotation& rotation : record.history) {
-    if (!model::is_final(rotation.state))
-      running = &rotation;
-  }
+  const std::string& published = row != nullptr ? row->to : record.state.active;
   for (const rotation::Candidate& member : parts_.candidates(record.pool, now)) {
-    if (running != nullptr && member.key == running->from)
+    if (row != nullptr && member.key == row->from)
       context.previous_works = member.secret_loaded && model::is_usable(member.state);
-    if (member.key == (running != nullptr ? running->to : record.state.active))
+    if (member.key == published)
       context.expires_at = member.expires_at;
   }
+  if (row == nullptr)
+    return context;
+  context.has_logs = !setup_->config.usage_logs.empty();
+  if (const KeyRecord* to = parts_.key(row->to))
+    context.to_used_at = to->last_used_at;
+  if (const KeyRecord* from = parts_.key(row->from))
+    context.from_used_at = from->last_used_at;
+  if (const auto minted = credentials_.find(row->credential); minted != credentials_.end())
+    context.minted = minted->second;
+  add_ending(context, *row);
   return context;
 }
 
@@ -163,7 +185,7 @@ void Pools::consider(Record& record, Instant now) {
   record.dirty = false;
   record.ask_again.reset();
   changed_.insert(record.pool.id);
-  const auto members = parts_.candidates(record.pool, now);
+  const auto members = members_of(record, now);
   const bool still_proving =
       std::any_of(members.begin(), members.end(), [](const rotation::Candidate& member) {
         return member.state == model::KeyState::unknown && member.secret_loaded;
@@ -252,14 +274,14 @@ void Pools::refresh_if_due(Record& record, Instant now) {
   if (record.refreshing || record.state.active.empty() || !due)
     return;
   const bool busy = std::any_of(record.history.begin(), record.history.end(),
-                                [](const auto& row) { return !model::is_final(row.state); });
+                                [](const auto& row) { return rotation::is_in_progress(row); });
   if (busy) {
     record.republish_at = now.wall + kLookAgain;
     return;
   }
   record.refreshing = true;
   record.republish_at.reset();
-  run_step(rotation::refresh(context_of(record, now)), now);
+  run_step(rotation::refresh(context_of(record, nullptr, now)), now);
 }
 
 std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now) {
@@ -267,7 +289,10 @@ std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now
     for (const model::Rotation& row : record.history) {
       if (row.id == plan.supersedes) {
         const model::Rotation overtaken = row;
-        proceed(record, rotation::abandon(overtaken, "overtaken by an emergency", now.wall), now);
+        proceed(record,
+                rotation::abandon(context_of(record, &overtaken, now), overtaken,
+                                  "overtaken by an emergency"),
+                now);
         break;
       }
     }
@@ -275,13 +300,19 @@ std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now
   std::string id = rotation::make_rotation_id(now.wall, parts_.random);
   parts_.log.info("rotation {}: pool {} from {} to {}: {}", id, plan.pool,
                   plan.from.empty() ? "nothing" : plan.from, plan.to, plan.reason);
-  proceed(record, rotation::begin(context_of(record, now), plan, id), now);
+  model::Rotation row;
+  row.from = plan.from;
+  row.to = plan.to;
+  if (plan.mint)
+    clear_slot(record, plan.to, now);
+  proceed(record, rotation::begin(context_of(record, &row, now), plan, id), now);
   return id;
 }
 
 void Pools::proceed(Record& record, rotation::Transition transition, Instant now) {
   remember(record, transition.rotation);
   parts_.pipeline.next().rotations.push_back(transition.rotation);
+  keep_secrets(record, transition, now);
   if (transition.pool)
     parts_.pipeline.next().pools.push_back(*transition.pool);
   if (transition.failure) {
@@ -317,16 +348,26 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
     else
       run_step(*transition.next, now);
   }
-  if (model::is_final(transition.rotation.state))
+  answer_waiting(record, transition.rotation);
+  if (model::is_final(transition.rotation.state) ||
+      transition.rotation.state == model::RotationState::retiring)
     settle(record, transition.rotation, now);
   changed_.insert(pool);
 }
 
+// A row that retires its last key has succeeded; how that ends is another matter.
 void Pools::settle(Record& record, const model::Rotation& rotation, Instant now) {
+  const auto retiring =
+      std::find_if(rotation.steps.begin(), rotation.steps.end(),
+                   [](const auto& step) { return step.state == model::RotationState::retiring; });
+  record.dirty = true;
+  if (retiring != rotation.steps.end() && rotation.state != model::RotationState::retiring)
+    return;
   const double seconds =
       std::chrono::duration<double>(rotation.updated_at - rotation.started_at).count();
   model::observe(durations_, std::max(0.0, seconds));
-  if (rotation.state == model::RotationState::committed) {
+  if (rotation.state == model::RotationState::committed ||
+      rotation.state == model::RotationState::retiring) {
     record.last_success_at = now.wall;
     if (rotation.trigger == model::RotationTrigger::schedule)
       record.last_scheduled_success_at = now.wall;
@@ -335,28 +376,33 @@ void Pools::settle(Record& record, const model::Rotation& rotation, Instant now)
                     model::to_string(rotation.state),
                     rotation.steps.empty() ? "" : rotation.steps.back().note);
   }
-  if (record.waiting && record.waiting_for == rotation.id) {
-    record.waiting->set(rotation);
-    record.waiting.reset();
-    parts_.effects.notify_readers();
-  }
-  record.dirty = true;
 }
 
 void Pools::run_step(rotation::StepRequest step, Instant now) {
-  if (step.kind == rotation::StepRequest::Kind::verify) {
-    const std::string key = step.key;
-    parts_.verify(key, std::move(step), now);
-    return;
+  using Kind = rotation::StepRequest::Kind;
+  if (is_issuers(step.kind)) {
+    run_issuer_step(std::move(step), now);
+  } else if (step.kind == Kind::verify || step.kind == Kind::confirm ||
+             step.kind == Kind::refusal) {
+    std::shared_ptr<const Secret> secret;
+    if (step.held)
+      secret = held_[step.rotation];
+    else if (step.kind == Kind::refusal)
+      secret = ending_[step.credential];
+    parts_.probe(std::move(step), std::move(secret), now);
+  } else {
+    auto secret = secret_of(step.key);
+    parts_.effects.run_step(StepOrder{std::move(step), std::move(secret), setup_->signing_secrets});
   }
-  const auto secret = setup_->secrets.find(step.key);
-  parts_.effects.run_step(
-      StepOrder{std::move(step), secret == setup_->secrets.end() ? nullptr : secret->second.secret,
-                setup_->signing_secrets});
 }
 
 void Pools::step_finished(const rotation::StepDone& done, Instant now) {
   count_outcomes(done);
+  using Kind = rotation::StepRequest::Kind;
+  if (done.request.kind == Kind::revoke || done.request.kind == Kind::refusal) {
+    ending_step_finished(done, now);
+    return;
+  }
   const auto found = records_.find(done.request.pool);
   if (found == records_.end())
     return;
@@ -365,11 +411,31 @@ void Pools::step_finished(const rotation::StepDone& done, Instant now) {
     finish_refresh(record, done, now);
     return;
   }
+  if (done.request.kind == rotation::StepRequest::Kind::mint && done.secret)
+    held_[done.request.rotation] = done.secret;
   const auto row = std::find_if(record.history.begin(), record.history.end(),
                                 [&](const auto& one) { return one.id == done.request.rotation; });
   if (row == record.history.end())
     return;
-  if (auto transition = rotation::advance(context_of(record, now), model::Rotation(*row), done))
+  const model::Rotation present = *row;
+  if (!done.status)
+    parts_.log.info("rotation {}: {}", present.id, done.status.error().message);
+  if (auto transition = rotation::advance(context_of(record, &present, now), present, done))
+    proceed(record, std::move(*transition), now);
+}
+
+void Pools::watch_adoption(Record& record, Instant now) {
+  const bool read = std::exchange(record.read, false);
+  if (!record.adopt_by || (!read && *record.adopt_by > now.wall))
+    return;
+  const auto row = std::find_if(record.history.begin(), record.history.end(),
+                                [&](const auto& one) { return one.id == record.adopting; });
+  if (row == record.history.end()) {
+    record.adopt_by.reset();
+    return;
+  }
+  const model::Rotation present = *row;
+  if (auto transition = rotation::watch(context_of(record, &present, now), present))
     proceed(record, std::move(*transition), now);
 }
 
@@ -413,6 +479,12 @@ void Pools::count_outcomes(const rotation::StepDone& done) {
 }
 
 void Pools::remember(Record& record, const model::Rotation& rotation) {
+  if (rotation.state == model::RotationState::verified) {
+    record.adopting = rotation.id;
+    record.adopt_by = rotation::adoption_due(record.pool, rotation);
+  } else if (rotation.id == record.adopting) {
+    record.adopt_by.reset();
+  }
   for (model::Rotation& row : record.history) {
     if (row.id == rotation.id) {
       row = rotation;

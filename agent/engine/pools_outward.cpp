@@ -108,13 +108,26 @@ Result<model::PoolView> Pools::unfreeze(const std::string& pool, const std::stri
   return view(pool, now);
 }
 
+// Whoever asked for it hears of it once consumers have the key and it works: what follows may take
+// hours.
+void Pools::answer_waiting(Record& record, const model::Rotation& rotation) {
+  const bool told = model::is_final(rotation.state) ||
+                    rotation.state == model::RotationState::retiring ||
+                    rotation.state == model::RotationState::verified;
+  if (!told || !record.waiting || record.waiting_for != rotation.id)
+    return;
+  record.waiting->set(rotation);
+  record.waiting.reset();
+  parts_.effects.notify_readers();
+}
+
 std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
   const auto found = records_.find(pool);
   if (found == records_.end() || found->second.state.active.empty())
     return std::nullopt;
   const Record& record = found->second;
-  const auto secret = setup_->secrets.find(record.state.active);
-  if (secret == setup_->secrets.end() || !secret->second.secret)
+  auto secret = secret_of(record.state.active);
+  if (!secret)
     return std::nullopt;
   const auto& keys = setup_->config.keys;  // sorted by id
   const auto key =
@@ -123,7 +136,7 @@ std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
   return api::ActiveKey{
       pool,
       record.state.active,
-      secret->second.secret,
+      std::move(secret),
       record.state.generation,
       record.state.decided_at,
       rotation::valid_until(record.pool, key->expires_at, record.state.decided_at)};
@@ -178,6 +191,10 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
   view.schedule_failures = record.totals.schedule_failures;
   view.schedule_missed = record.totals.schedule_missed;
   view.problem = record.problem;
+  for (const auto& [name, credential] : credentials_) {
+    if (credential.pool == pool && view.problem.empty())
+      view.problem = credential.note;
+  }
   return view;
 }
 
