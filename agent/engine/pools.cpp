@@ -253,7 +253,7 @@ void Pools::fire_if_due(Record& record, Instant now) {
 tl::expected<rotation::Plan, rotation::Refusal> Pools::plan_for(const Record& record,
                                                                 const rotation::Request& request,
                                                                 Instant now) const {
-  const auto members = parts_.candidates(record.pool, now);
+  const auto members = members_of(record, now);
   const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
   return rotation::plan(
       {record.pool, record.state, members, history, now.wall, freeze_of(record, now.wall)},

@@ -111,7 +111,7 @@ TEST_CASE("a file of format 1 becomes the newest without losing a row") {
     REQUIRE(after.at(table).size() == rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       std::string expected = rows[i];
-      // What was verified but not published is called staged since format 4.
+      // What was verified but not published is called staged since format 5.
       if (const auto at = expected.find("|verified|0|"); at != std::string::npos)
         expected.replace(at, 12, "|staged|0|");
       CHECK(after.at(table)[i].substr(0, expected.size()) == expected);  // columns may have come
