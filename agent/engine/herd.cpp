@@ -85,6 +85,7 @@ void Herd::adopt(const std::string& key, std::shared_ptr<const Secret> secret,
   adopted_[key] = std::move(next);
   pipeline_.next().settings[fingerprint_setting(key)] = record->secret.fingerprint;
   record->verified = false;
+  record->forget_balances();
   touched_.keys.insert(key);
   apply(tracker_.forget(key, why, now));
 }

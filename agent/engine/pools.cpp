@@ -424,21 +424,6 @@ void Pools::step_finished(const rotation::StepDone& done, Instant now) {
     proceed(record, std::move(*transition), now);
 }
 
-void Pools::watch_adoption(Record& record, Instant now) {
-  const bool read = std::exchange(record.read, false);
-  if (!record.adopt_by || (!read && *record.adopt_by > now.wall))
-    return;
-  const auto row = std::find_if(record.history.begin(), record.history.end(),
-                                [&](const auto& one) { return one.id == record.adopting; });
-  if (row == record.history.end()) {
-    record.adopt_by.reset();
-    return;
-  }
-  const model::Rotation present = *row;
-  if (auto transition = rotation::watch(context_of(record, &present, now), present))
-    proceed(record, std::move(*transition), now);
-}
-
 void Pools::finish_refresh(Record& record, const rotation::StepDone& done, Instant now) {
   const bool written = std::all_of(done.outcomes.begin(), done.outcomes.end(),
                                    [](const auto& outcome) { return outcome.status.has_value(); });

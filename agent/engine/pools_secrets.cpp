@@ -1,5 +1,5 @@
 // The secrets that issuers make and end for the pools: who gets the next one, what is sealed when,
-// and the long way to the end of the last one.
+// whether consumers follow, and the long way to the end of the last one.
 
 #include <spdlog/logger.h>
 
@@ -28,6 +28,21 @@ bool is_ending(const Credential& credential) {
 }
 
 }  // namespace
+
+void Pools::watch_adoption(Record& record, Instant now) {
+  const bool read = std::exchange(record.read, false);
+  if (!record.adopt_by || (!read && *record.adopt_by > now.wall))
+    return;
+  const auto row = std::find_if(record.history.begin(), record.history.end(),
+                                [&](const auto& one) { return one.id == record.adopting; });
+  if (row == record.history.end()) {
+    record.adopt_by.reset();
+    return;
+  }
+  const model::Rotation present = *row;
+  if (auto transition = rotation::watch(context_of(record, &present, now), present))
+    proceed(record, std::move(*transition), now);
+}
 
 std::shared_ptr<const Secret> Pools::secret_of(const std::string& key) const {
   const KeyRecord* record = parts_.key(key);

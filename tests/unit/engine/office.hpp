@@ -44,7 +44,7 @@ class Office {
   }
   void rotate() {
     survive([&] {
-      world->command([](engine::Engine& engine, Instant now) {
+      world->call([](engine::Engine& engine, Instant now) {
         engine.rotate({"prod", std::nullopt, "a test", "admin", false}, now);
       });
     });

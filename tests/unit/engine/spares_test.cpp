@@ -46,7 +46,7 @@ class Spares {
   }
 
   void rotate() {
-    world->command([](engine::Engine& engine, Instant now) {
+    world->call([](engine::Engine& engine, Instant now) {
       engine.rotate({"prod", std::nullopt, "a test", "admin", false}, now);
     });
   }

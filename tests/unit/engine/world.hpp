@@ -273,13 +273,6 @@ class World : public engine::Effects {
   int published_steps = 0;
   bool store_fails = false;
 
-  // Asks the engine, and waits for what comes of it at this instant.
-  template <class Command>
-  void command(Command run) {
-    run(*engine_, clock.now());
-    settle();
-  }
-
  private:
   rotation::StepDone carry_out(const engine::StepOrder& order) {
     if (engine::is_issuers(order.request.kind)) {
