@@ -4,6 +4,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/time_text.hpp"
 #include "engine/pools.hpp"
