@@ -177,11 +177,11 @@ Result<ResetsAt> parse_resets_at(std::string_view text, model::WindowKind window
   const bool week = window == model::WindowKind::week;
   const bool month = window == model::WindowKind::month;
   if (!week && !month && window != model::WindowKind::day)
-    return invalid("is for the windows day, week and month");
+    return wrong_value("is for the windows day, week and month");
   const tl::unexpected<Error> wrong =
-      week    ? invalid("a week begins on a weekday, such as \"mon\" or \"mon 09:00\"")
-      : month ? invalid("a month begins on a day, such as \"day 15\" or \"day 15 09:00\"")
-              : invalid("a day begins at a quarter of an hour, such as \"09:00\"");
+      week    ? wrong_value("a week begins on a weekday, such as \"mon\" or \"mon 09:00\"")
+      : month ? wrong_value("a month begins on a day, such as \"day 15\" or \"day 15 09:00\"")
+              : wrong_value("a day begins at a quarter of an hour, such as \"09:00\"");
   std::vector<std::string_view> words = split(text, ' ');
   ResetsAt result;
   if (const auto time = parse_quarter(words.back())) {

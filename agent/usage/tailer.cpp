@@ -60,6 +60,8 @@ Tailer::Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
                        Names{options.unknown_keys},
                        SeenIds(options.request_ids),
                        nullptr,
+                       {},
+                       0,
                        {}}) {
   set_logs(std::move(logs));
 }

@@ -62,7 +62,7 @@ TEST_CASE("a delivery is answered when its lines are in the store, not before") 
   std::promise<Result<api::DeliveryReport>> answered;
   test::MemoryFileSystem files;
   const SystemClock clock;
-  TailThread tail(files, clock, {}, [&](model::Tally tally, const std::stop_token&) {
+  TailThread tail(files, clock, {}, {}, [&](model::Tally tally, const std::stop_token&) {
     if (tally.batch != 0)
       counted.set_value(std::move(tally));
     return true;
@@ -91,7 +91,7 @@ TEST_CASE("lines for a log that is not configured are refused") {
   std::promise<Result<api::DeliveryReport>> answered;
   test::MemoryFileSystem files;
   const SystemClock clock;
-  TailThread tail(files, clock, {},
+  TailThread tail(files, clock, {}, {},
                   [](const model::Tally&, const std::stop_token&) { return true; });
   tail.configure({log_by_http("http")}, one_key());
   REQUIRE(tail.deliver({"other", kLine, [&](Result<api::DeliveryReport> report) {

@@ -34,15 +34,14 @@ struct Sound {
     key.health.state = KeyState::healthy;
     key.health.last_probe_at = kNow - 10s;
     key.probe_interval = 5min;
-    key.quotas.push_back({"daily",
-                          "k1",
-                          keyherd::model::QuotaUnit::tokens,
-                          10,
-                          100,
-                          kNow + 1h,
-                          24h,
-                          {0.70, 0.85, 0.95},
-                          0});
+    keyherd::model::QuotaStatus& quota = key.quotas.emplace_back();
+    quota.quota = "daily";
+    quota.owner = "k1";
+    quota.used = 10;
+    quota.limit = 100;
+    quota.resets_at = kNow + 1h;
+    quota.window_length = 24h;
+    quota.thresholds = {0.70, 0.85, 0.95};
     pool.pool.id = "prod";
     pool.pool.min_available = 2;
     pool.available = 3;

@@ -3,6 +3,7 @@
 #include "follower.hpp"
 #include "support/memory_files.hpp"
 #include "usage/offline.hpp"
+#include "whole_log.hpp"
 
 using namespace keyherd;
 using namespace keyherd::usage;
@@ -33,7 +34,7 @@ model::UsageLog own_mapping() {
 Read read_lines(const model::UsageLog& log, const std::string& text) {
   test::MemoryFileSystem files;
   files.create("/log", text);
-  const auto report = read_file(files, log, *test::two_keys(), test::ManualClock().now());
+  const auto report = test::read_whole(files, log, *test::two_keys(), test::ManualClock().now());
   REQUIRE(report);
   Read read;
   for (const auto& row : report->usage) {
@@ -102,7 +103,7 @@ TEST_CASE("times are read in the unit that is said, to the nanosecond") {
     test::MemoryFileSystem files;
     files.create("/log", R"({"k":"k1","t":)" + value + "}\n");
     const Instant now{*parse_rfc3339("2026-12-01T00:00:00Z"), SteadyTime()};
-    const auto report = read_file(files, log, *test::two_keys(), now);
+    const auto report = test::read_whole(files, log, *test::two_keys(), now);
     REQUIRE(report);
     return report->usage.empty() ? ""
                                  : format_rfc3339(model::bucket_start(report->usage[0].bucket));

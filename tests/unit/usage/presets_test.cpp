@@ -8,6 +8,7 @@
 #include "base/time_text.hpp"
 #include "usage/offline.hpp"
 #include "usage/presets.hpp"
+#include "whole_log.hpp"
 
 using namespace keyherd;
 using namespace keyherd::usage;
@@ -30,7 +31,7 @@ OfflineReport read_sample(const std::string& name, const std::string& format) {
   log.format = format;
   const auto files = make_posix_file_system();
   const Instant now{*parse_rfc3339("2026-11-22T11:00:00Z"), SteadyTime()};
-  auto report = read_file(*files, log, sample_keys(), now);
+  auto report = test::read_whole(*files, log, sample_keys(), now);
   REQUIRE(report);
   return std::move(*report);
 }
