@@ -39,6 +39,8 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
                                 std::tie(b.listen_address, b.listen_port));
   changes.compare("log_format", a.log_format == b.log_format);
   changes.compare("log_level", a.log_level == b.log_level);
+  changes.compare("keep_request_ids", a.keep_request_ids == b.keep_request_ids);
+  changes.compare("max_request_ids", a.max_request_ids == b.max_request_ids);
   changes.compare("master_key", a.master_key == b.master_key);
   changes.compare("price_file", a.price_file == b.price_file);
   changes.compare("probe_budget_tokens", a.probe_budget_tokens == b.probe_budget_tokens);
