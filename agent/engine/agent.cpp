@@ -144,6 +144,17 @@ class RunningAgent final : public Agent {
     return {};
   }
 
+  Result<Secret> resolve(const model::SecretRef& reference, const std::stop_token& stop) const {
+    config::SecretSources sources{
+        options_.environment, options_.files, std::chrono::seconds(10), {}};
+    if (keyring_)
+      sources.keyring = [this](const std::string& id) { return keyring_->get(id); };
+    auto secret = config::resolve_secret(reference, sources, stop);
+    if (secret)
+      options_.redactor.add(*secret);
+    return secret;
+  }
+
   void start_workers(std::unique_ptr<store::Store> store, const Setup& setup, Tailed tailed) {
     WorkerOptions workers{options_.files,
                           options_.clock,
