@@ -14,8 +14,7 @@ std::chrono::seconds stable_delay(std::string_view name, std::chrono::nanosecond
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdULL;
   hash ^= hash >> 33U;
-  return std::chrono::seconds(
-      static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(whole)));
+  return std::chrono::seconds(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(whole)));
 }
 
 }  // namespace keyherd::cron

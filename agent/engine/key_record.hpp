@@ -84,7 +84,7 @@ struct KeyRecord {
   // The last evidence that speaks of the key was ok, and of the present secret.
   bool verified = false;
   std::optional<WallTime> last_ok_at;
-  std::optional<WallTime> served_at;  // last success in the usage log
+  std::optional<WallTime> served_at;                       // last success in the usage log
   std::map<std::string, std::string> shares_account_with;  // other key → why it seems so
   std::optional<KeyStanding> told;                         // the standing that the pools know
 

@@ -328,6 +328,7 @@ class Week:
             self.put("keyherd_pool_available_keys", usable, **p)
             self.put("keyherd_pool_min_available_keys", 1 if pool == "chat" else 2, **p)
             self.put("keyherd_pool_survives_key_loss", [int(u > 1) for u in usable], **p)
+            self.put("keyherd_pool_exhaustion_timestamp_seconds", [t + 7200 if pool == "search" and u < 3 else 0 for t, u in zip(self.times, usable)], **p)
             self.put("keyherd_pool_slo_objective_ratio", 0.99 if pool == "search" else 0.999, **p)
             self.put("keyherd_pool_decision_timestamp_seconds", [t - t % 7200 for t in self.times], **p)
             self.put("keyherd_pool_decision_max_age_seconds", 86400, **p)

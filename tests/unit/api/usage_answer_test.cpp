@@ -57,7 +57,8 @@ struct History {
 std::string keys_of(const Result<UsageAnswer>& answer) {
   REQUIRE(answer);
   std::string keys;
-  for (const auto& line : *parse_json(answer->body))
+  const auto lines = *parse_json(answer->body);
+  for (const auto& line : lines)
     keys += line["key"].get<std::string>() + " ";
   return keys;
 }

@@ -4,6 +4,7 @@
 // docs/health.md says it takes to see it.
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
 #include "world.hpp"
 
@@ -202,22 +203,17 @@ class Weather {
 
 }  // namespace
 
-TEST_CASE("ten days of weather: every belief is the truth within its documented delay") {
-  Weather weather(GENERATE(1U, 2U, 3U));
-  weather.live(10 * 24h);
-  CHECK(weather.checks[0] > 8'000);
+// Ten days in which everything happens, or as many as KEYHERD_WEATHER_DAYS says: ctest -L slow
+// lives through a year.
+TEST_CASE("whatever the weather, every belief is the truth within its documented delay") {
+  const char* long_run = std::getenv("KEYHERD_WEATHER_DAYS");
+  const int days = long_run != nullptr ? std::stoi(long_run) : 10;
+  Weather weather(long_run != nullptr ? 4U : GENERATE(1U, 2U, 3U));
+  weather.live(days * 24h);
+  CHECK(weather.incidents > days / 4);
+  CHECK(weather.checks[0] > days * 800);
   for (const int checks : weather.checks)
-    CHECK(checks > 50);
-}
-
-// The same for a year: ctest -L slow.
-TEST_CASE("a year of weather", "[.][year]") {
-  Weather weather(4);
-  weather.live(365 * 24h);
-  CHECK(weather.incidents > 100);
-  CHECK(weather.checks[0] > 300'000);
-  for (const int checks : weather.checks)
-    CHECK(checks > 5'000);
+    CHECK(checks > days * 2);
 }
 
 namespace {
