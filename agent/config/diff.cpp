@@ -34,14 +34,12 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.compare("keep_quarter_hours", a.keep_quarter_hours == b.keep_quarter_hours);
   changes.compare("keep_hours", a.keep_hours == b.keep_hours);
   changes.compare("unaccounted_spend", a.unaccounted_spend == b.unaccounted_spend);
-  changes.compare("keep_request_ids", a.keep_request_ids == b.keep_request_ids);
   changes.compare("keep_usage", a.keep_usage == b.keep_usage);
   changes.compare("listen", std::tie(a.listen_address, a.listen_port) ==
                                 std::tie(b.listen_address, b.listen_port));
   changes.compare("log_format", a.log_format == b.log_format);
   changes.compare("log_level", a.log_level == b.log_level);
   changes.compare("keep_request_ids", a.keep_request_ids == b.keep_request_ids);
-  changes.compare("max_request_ids", a.max_request_ids == b.max_request_ids);
   changes.compare("master_key", a.master_key == b.master_key);
   changes.compare("max_request_ids", a.max_request_ids == b.max_request_ids);
   changes.compare("price_file", a.price_file == b.price_file);

@@ -184,6 +184,8 @@ rotation::WorkflowContext Pools::context_of(const Record& record, const model::R
 void Pools::consider(Record& record, Instant now) {
   record.dirty = false;
   record.ask_again.reset();
+  if (record.deciding)
+    return;  // it is looked at again once that is committed
   changed_.insert(record.pool.id);
   const auto members = members_of(record, now);
   const bool still_proving =
@@ -253,6 +255,12 @@ void Pools::fire_if_due(Record& record, Instant now) {
 tl::expected<rotation::Plan, rotation::Refusal> Pools::plan_for(const Record& record,
                                                                 const rotation::Request& request,
                                                                 Instant now) const {
+  // Planned from the state before, two decisions would have the same generation.
+  if (record.deciding) {
+    rotation::Refusal saving{rotation::Guard::conflict, {}, std::nullopt, std::nullopt};
+    saving.message = "pool " + record.pool.id + ": its last decision is being saved; try again";
+    return tl::unexpected(std::move(saving));
+  }
   const auto members = members_of(record, now);
   const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
   return rotation::plan(
@@ -260,21 +268,14 @@ tl::expected<rotation::Plan, rotation::Refusal> Pools::plan_for(const Record& re
       request);
 }
 
-// By hand first: it holds back more.
-std::optional<model::Freeze> Pools::freeze_of(const Record& record, WallTime now) const {
-  if (record.freeze && (!record.freeze->until || now < *record.freeze->until))
-    return record.freeze;
-  const auto windows = setup_->freezes.find(record.pool.id);
-  return windows == setup_->freezes.end() ? std::nullopt : open_window(windows->second, now);
-}
-
 void Pools::refresh_if_due(Record& record, Instant now) {
   const bool due = record.republish_at ? *record.republish_at <= now.wall
                                        : rotation::refresh_due(record.pool, record.state, now.wall);
   if (record.refreshing || record.state.active.empty() || !due)
     return;
-  const bool busy = std::any_of(record.history.begin(), record.history.end(),
-                                [](const auto& row) { return rotation::is_in_progress(row); });
+  const bool busy =
+      record.deciding || std::any_of(record.history.begin(), record.history.end(),
+                                     [](const auto& row) { return rotation::is_in_progress(row); });
   if (busy) {
     record.republish_at = now.wall + kLookAgain;
     return;
@@ -313,8 +314,10 @@ void Pools::proceed(Record& record, rotation::Transition transition, Instant now
   remember(record, transition.rotation);
   parts_.pipeline.next().rotations.push_back(transition.rotation);
   keep_secrets(record, transition, now);
-  if (transition.pool)
+  if (transition.pool) {
     parts_.pipeline.next().pools.push_back(*transition.pool);
+    record.deciding = true;
+  }
   if (transition.failure) {
     ++record.totals.failures[static_cast<std::size_t>(*transition.failure)];
     store_totals(record);
@@ -337,6 +340,8 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
   Record& record = found->second;
   if (transition.pool) {
     record.state = *transition.pool;
+    record.deciding = false;
+    record.dirty = true;
     parts_.log.info("pool {}: {} is active, generation {}", pool, record.state.active,
                     record.state.generation);
   }

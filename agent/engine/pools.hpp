@@ -109,6 +109,7 @@ class Pools {
     bool refreshing = false;
     std::optional<WallTime> republish_at;  // after a start (the files may be gone), or a failure
     bool dirty = true;                     // to be looked at
+    bool deciding = false;                 // `state` is behind: the next one is being committed
     bool read = false;                     // a usage log told of one of its keys
     std::string adopting;                  // the rotation that waits for the usage logs
     std::optional<WallTime> adopt_by;      // until when

@@ -108,6 +108,14 @@ Result<model::PoolView> Pools::unfreeze(const std::string& pool, const std::stri
   return view(pool, now);
 }
 
+// By hand first: it holds back more.
+std::optional<model::Freeze> Pools::freeze_of(const Record& record, WallTime now) const {
+  if (record.freeze && (!record.freeze->until || now < *record.freeze->until))
+    return record.freeze;
+  const auto windows = setup_->freezes.find(record.pool.id);
+  return windows == setup_->freezes.end() ? std::nullopt : open_window(windows->second, now);
+}
+
 // Whoever asked for it hears of it once consumers have the key and it works: what follows may take
 // hours.
 void Pools::answer_waiting(Record& record, const model::Rotation& rotation) {
