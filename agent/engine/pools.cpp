@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/time_text.hpp"
 
@@ -18,15 +19,6 @@ constexpr std::chrono::seconds kLookAgain{1};
 
 std::string schedule_setting(const std::string& pool) {
   return "schedule." + pool;
-}
-
-std::string_view kind_of(const model::PublishTarget& target) {
-  struct Kind {
-    std::string_view operator()(const model::PublishFile&) const { return "file"; }
-    std::string_view operator()(const model::PublishExec&) const { return "exec"; }
-    std::string_view operator()(const model::PublishWebhook&) const { return "webhook"; }
-  };
-  return std::visit(Kind{}, target);
 }
 
 }  // namespace
@@ -63,14 +55,17 @@ void Pools::restore(const store::State& state, Instant now) {
     if (const auto totals = state.pool_totals.find(id); totals != state.pool_totals.end())
       record.totals = totals->second;
     for (const model::Rotation& rotation : state.rotations) {
-      if (rotation.pool == id && record.history.size() < kHistory)
+      if (rotation.pool != id)
+        continue;
+      if (record.history.size() < kHistory || !model::is_final(rotation.state))
         record.history.push_back(rotation);
-      if (rotation.pool != id || rotation.state != model::RotationState::committed)
+      const auto committed = rotation::committed_at(rotation);
+      if (!committed)
         continue;  // newest first: the first of a kind is its last
       if (!record.last_success_at)
-        record.last_success_at = rotation.updated_at;
+        record.last_success_at = committed;
       if (!record.last_scheduled_success_at && rotation.trigger == model::RotationTrigger::schedule)
-        record.last_scheduled_success_at = rotation.updated_at;
+        record.last_scheduled_success_at = committed;
     }
     record.republish_at = now.wall;
     const auto identity = state.settings.find(schedule_setting(id));
@@ -456,18 +451,6 @@ void Pools::count_notifications(std::string_view target, int good, int failed) {
   notification_failures_[std::string(target)] += failed;
 }
 
-void Pools::count_outcomes(const rotation::StepDone& done) {
-  for (const rotation::TargetOutcome& outcome : done.outcomes) {
-    const std::string kind(kind_of(outcome.target));
-    ++notifications_[kind];
-    if (!outcome.status) {
-      ++notification_failures_[kind];
-      parts_.log.warn("publishing pool {} to {} failed: {}", done.request.pool,
-                      model::describe(outcome.target), outcome.status.error().message);
-    }
-  }
-}
-
 void Pools::remember(Record& record, const model::Rotation& rotation) {
   if (rotation.state == model::RotationState::verified) {
     record.adopting = rotation.id;
@@ -482,8 +465,13 @@ void Pools::remember(Record& record, const model::Rotation& rotation) {
     }
   }
   record.history.push_front(rotation);
-  if (record.history.size() > kHistory)
-    record.history.pop_back();
+  if (record.history.size() <= kHistory)
+    return;
+  // A row that still retires its last key must be found when that has ended.
+  const auto oldest = std::find_if(record.history.rbegin(), record.history.rend(),
+                                   [](const auto& row) { return model::is_final(row.state); });
+  if (oldest != record.history.rend())
+    record.history.erase(std::next(oldest).base());
 }
 
 void Pools::store_totals(const Record& record) {

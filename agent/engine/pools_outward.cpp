@@ -12,6 +12,15 @@ namespace keyherd::engine {
 
 namespace {
 
+std::string_view kind_of(const model::PublishTarget& target) {
+  struct Kind {
+    std::string_view operator()(const model::PublishFile&) const { return "file"; }
+    std::string_view operator()(const model::PublishExec&) const { return "exec"; }
+    std::string_view operator()(const model::PublishWebhook&) const { return "webhook"; }
+  };
+  return std::visit(Kind{}, target);
+}
+
 constexpr std::size_t kShownRotations = 100;
 
 // A refused request as a row that people can read; it is not journaled.
@@ -114,6 +123,18 @@ std::optional<model::Freeze> Pools::freeze_of(const Record& record, WallTime now
     return record.freeze;
   const auto windows = setup_->freezes.find(record.pool.id);
   return windows == setup_->freezes.end() ? std::nullopt : open_window(windows->second, now);
+}
+
+void Pools::count_outcomes(const rotation::StepDone& done) {
+  for (const rotation::TargetOutcome& outcome : done.outcomes) {
+    const std::string kind(kind_of(outcome.target));
+    ++notifications_[kind];
+    if (!outcome.status) {
+      ++notification_failures_[kind];
+      parts_.log.warn("publishing pool {} to {} failed: {}", done.request.pool,
+                      model::describe(outcome.target), outcome.status.error().message);
+    }
+  }
 }
 
 // Whoever asked for it hears of it once consumers have the key and it works: what follows may take

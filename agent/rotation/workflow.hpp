@@ -162,6 +162,9 @@ Transition ended(const model::Rotation& rotation, bool called_off, std::string n
 // Whether an emergency need not wait for it: its key is live, or nothing of it is published yet.
 bool can_be_overtaken(const model::Rotation& rotation);
 
+// When it succeeded; a row that has is `committed`, or retires the last key, or has retired it.
+std::optional<WallTime> committed_at(const model::Rotation& rotation);
+
 // Whether it holds up others: everything but a row that has ended or only retires the last key.
 bool is_in_progress(const model::Rotation& rotation);
 

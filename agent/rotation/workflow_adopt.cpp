@@ -84,6 +84,14 @@ Transition after_confirm(const WorkflowContext& context, Rotation rotation, cons
 
 }  // namespace flow
 
+std::optional<WallTime> committed_at(const model::Rotation& rotation) {
+  for (const model::RotationStep& step : rotation.steps) {
+    if (step.state == model::RotationState::committed)
+      return step.at;
+  }
+  return std::nullopt;
+}
+
 std::optional<WallTime> adoption_due(const model::Pool& pool, const model::Rotation& rotation) {
   const auto live_since = flow::published_at(rotation);
   if (rotation.state != model::RotationState::verified || !live_since)

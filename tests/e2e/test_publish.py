@@ -16,8 +16,10 @@ import unittest
 from harness import ROOT, Agent, EndToEnd, Program, environment_for, key_config, main, secret_of, wait_until
 
 WAITING = int(os.environ.get("KEYHERD_WAITING", "1000"))
-# Of the slowest answer after the first; 50 ms is promised for an idle machine and a release build.
-LIMIT = float(os.environ.get("KEYHERD_LONG_POLL_LIMIT", "0.5"))
+# What is promised of the slowest answer after the first, in seconds, of a machine that is free for it: so of the best
+# of a few switches.
+LIMIT = 0.05
+SWITCHES = 5
 
 
 class Publish(EndToEnd):
@@ -144,6 +146,14 @@ class Publish(EndToEnd):
             self.skipTest(f"{hard} open files are allowed")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WAITING + 200), hard))
         agent = self.agent('{ file = "prod.json" }')
+        took = []
+        while len(took) < SWITCHES and min(took, default=1) > LIMIT:
+            took.append(self.time_a_switch(agent))
+            agent.wait_committed("prod")
+        self.assertLessEqual(min(took), LIMIT, took)
+
+    def time_a_switch(self, agent):
+        """How long after the first of those that wait the last one has its answer."""
         before = json.loads((self.directory / "prod.json").read_text())
         request = (f"GET /api/v1/pools/prod/active?generation={before['generation']}&wait=60s HTTP/1.1\r\n"
                    f"Host: 127.0.0.1\r\nAuthorization: Bearer {agent.token}\r\n\r\n").encode()
@@ -174,7 +184,7 @@ class Publish(EndToEnd):
             one.close()
         self.assertTrue(all(b'"generation":%d' % (before["generation"] + 1) in answer for answer in answers))
         print(f"\n{WAITING} long polls with {threads} threads: all answered {1000 * (last - first):.0f} ms after the first")
-        self.assertLessEqual(last - first, LIMIT)
+        return last - first
 
 
 if __name__ == "__main__":
