@@ -175,7 +175,10 @@ Result<UsageAnswer> make_usage_answer(const UsageRequest& request, const model::
   if (!keys || !keys->empty()) {
     const UsageRange range{request.question.from, request.question.to,
                            keys.value_or(std::vector<std::string>{})};
-    KH_TRY(read(range, [&](const model::UsageRow& row) { return report.add(row); }));
+    // Asked for by key already; whoever reads, what may not be seen is never summed.
+    KH_TRY(read(range, [&](const model::UsageRow& row) {
+      return facts.may_see(row.key) ? report.add(row) : Status{};
+    }));
   }
   std::vector<UsageLine> lines = report.lines();
   if (request.after) {

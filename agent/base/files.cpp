@@ -5,6 +5,7 @@
 #include <glob.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -240,6 +241,14 @@ class PosixFileSystem final : public FileSystem {
 
 std::unique_ptr<FileSystem> make_posix_file_system() {
   return std::make_unique<PosixFileSystem>();
+}
+
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  constexpr std::size_t kUsual = 1024;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return kUsual;
+  return limit.rlim_cur;
 }
 
 std::string directory_of(std::string_view path) {

@@ -77,6 +77,9 @@ class FileSystem {
 
 std::unique_ptr<FileSystem> make_posix_file_system();
 
+// How many descriptors this process may have open.
+std::size_t descriptor_limit();
+
 // "/etc/keyherd" for "/etc/keyherd/keyherd.toml"; "." for a bare name.
 std::string directory_of(std::string_view path);
 // path itself if absolute, else directory + "/" + path.

@@ -76,6 +76,8 @@ void TailThread::stop() {
 void TailThread::run(const std::stop_token& stop) {
   usage::TailerOptions options;
   options.request_ids = request_ids_;
+  // The server, the probes and the store want descriptors too.
+  options.max_open_files = std::min(options.max_open_files, descriptor_limit() / 4);
   usage::Tailer tailer(files_, {}, std::move(tailed_.cursors), options);
   tailer.restore_seen(std::exchange(tailed_.seen, {}));
   std::size_t uncommitted = 0;

@@ -370,6 +370,9 @@ class Week:
                 self.put("keyherd_usagelog_records_rejected_total", self.summed([int(self.random.random() < rate) for _ in every]), **s, reason=reason)
             for reason in SUSPECT:
                 self.put("keyherd_usagelog_records_suspect_total", self.summed([int(self.random.random() < 0.005) for _ in every]), **s, reason=reason)
+            self.put("keyherd_usagelog_duplicate_conflicts_total", self.summed([int(self.random.random() < 0.001) for _ in every]), **s)
+            self.put("keyherd_usagelog_lost_bytes_total", self.summed([252 * int(self.random.random() < 0.001) for _ in every]), **s)
+            self.put("keyherd_usagelog_stalled", 0, **s)
             self.put("keyherd_usagelog_records_late_total", self.summed([int(self.random.random() < 0.002) for _ in every]), **s)
             self.put("keyherd_usagelog_file_changes_total", self.summed([int(t % 86400 == 0) for t in self.times]), **s, kind="rename")
             self.put("keyherd_usagelog_file_changes_total", 0, **s, kind="truncate")

@@ -147,7 +147,7 @@ class Trouble(EndToEnd):
             self.write(f"logs/{i}.jsonl", (json.dumps(line(1)) + "\n") * 3)
         agent = self.agent('path = "logs/*.jsonl"')
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (80, hard))  # some 40 are the agent's own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (120, hard))  # some 50 are the agent's own
         try:
             agent.start()
         finally:
