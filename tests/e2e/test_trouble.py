@@ -144,7 +144,8 @@ class Trouble(EndToEnd):
     def test_fewer_descriptors_than_files_and_all_are_read(self):
         files = 200
         for i in range(files):
-            self.write(f"logs/{i}.jsonl", (json.dumps(line(1)) + "\n") * 3)
+            # Files of one content are copies of one.
+            self.write(f"logs/{i}.jsonl", "".join(json.dumps(line(1) | {"request_id": f"{i}-{n}"}) + "\n" for n in range(3)))
         agent = self.agent('path = "logs/*.jsonl"')
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (120, hard))  # some 50 are the agent's own
@@ -154,7 +155,7 @@ class Trouble(EndToEnd):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         self.wait_tokens(agent, 3 * files, 60)
         for i in range(files):
-            self.append_log([line(10)], f"logs/{i}.jsonl")
+            self.append_log([line(10) | {"request_id": f"{i}-more"}], f"logs/{i}.jsonl")
         self.wait_tokens(agent, 13 * files, 60)
 
     @unittest.skipUnless(IS_ROOT, "only root may limit the kernel's hints")

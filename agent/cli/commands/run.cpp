@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <memory>
@@ -37,8 +39,19 @@ class Signals {
   sigset_t set_{};
 };
 
+// Logs, waiting consumers and probes hold a descriptor each. The usual soft limit of 1,024 is there
+// for programs that use select(), and this is none; the hard limit is the administrator's.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(Context& context, bool replace_corrupt_state) {
   const Signals signals;
+  raise_descriptor_limit();
   auto config = load_or_report(context);
   if (!config)
     return kWrongUsage;
