@@ -158,15 +158,26 @@ class Publish(EndToEnd):
         request = (f"GET /api/v1/pools/prod/active?generation={before['generation']}&wait=60s HTTP/1.1\r\n"
                    f"Host: 127.0.0.1\r\nAuthorization: Bearer {agent.token}\r\n\r\n").encode()
         chooser = selectors.DefaultSelector()
-        waiting = []
-        for _ in range(WAITING):
+        waiting = set()
+
+        def ask():
             one = socket.create_connection(("127.0.0.1", agent.port))
             one.sendall(request)
-            waiting.append(one)
+            waiting.add(one)
             chooser.register(one, selectors.EVENT_READ)
+        for _ in range(WAITING):
+            ask()
         threads = len(os.listdir(f"/proc/{agent.program.process.pid}/task"))
         self.assertLess(threads, 64)
-        self.assertEqual(chooser.select(0.3), [])
+        # On a busy machine a thousand at once may be more than wait for a worker: whoever is told so asks again.
+        while early := chooser.select(0.3):
+            for key, _ in early:
+                answer = key.fileobj.recv(4096)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 503") and b"Retry-After" in answer, answer)
+                chooser.unregister(key.fileobj)
+                key.fileobj.close()
+                waiting.remove(key.fileobj)
+                ask()
         rotate = socket.create_connection(("127.0.0.1", agent.port))
         body = b'{"reason":"test"}'
         rotate.sendall(f"POST /api/v1/pools/prod/rotate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
@@ -180,7 +191,7 @@ class Publish(EndToEnd):
             for key, _ in ready:
                 answers.append(key.fileobj.recv(4096))
                 chooser.unregister(key.fileobj)
-        for one in waiting + [rotate]:
+        for one in [*waiting, rotate]:
             one.close()
         self.assertTrue(all(b'"generation":%d' % (before["generation"] + 1) in answer for answer in answers))
         print(f"\n{WAITING} long polls with {threads} threads: all answered {1000 * (last - first):.0f} ms after the first")
