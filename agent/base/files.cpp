@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -114,12 +116,50 @@ Status sync_directory(const std::string& directory) {
   return {};
 }
 
+// A user's or a group's number: as it stands, or by its name.
+template <class Entry>
+Result<unsigned> number_of(const std::string& name, std::string_view what,
+                           int (*look_up)(const char*, Entry*, char*, std::size_t, Entry**),
+                           unsigned (*number)(const Entry&)) {
+  if (name.find_first_not_of("0123456789") == std::string::npos)
+    return static_cast<unsigned>(std::stoul(name.substr(0, 9)));
+  Entry entry{};
+  Entry* found = nullptr;
+  std::string space(16'384, '\0');
+  if (look_up(name.c_str(), &entry, space.data(), space.size(), &found) != 0 || found == nullptr)
+    return fail(ErrorCode::not_found, fmt::format("there is no {} '{}'", what, name));
+  return number(*found);
+}
+
+Status give_to(int fd, const std::string& owner, const std::string& path) {
+  constexpr unsigned kUnchanged = ~0U;
+  const auto colon = owner.find(':');
+  const std::string user = owner.substr(0, colon);
+  const std::string group = colon == std::string::npos ? "" : owner.substr(colon + 1);
+  unsigned uid = kUnchanged;
+  unsigned gid = kUnchanged;
+  if (!user.empty()) {
+    KH_ASSIGN(uid, number_of<passwd>(user, "user", ::getpwnam_r,
+                                     [](const passwd& entry) -> unsigned { return entry.pw_uid; }));
+  }
+  if (!group.empty()) {
+    KH_ASSIGN(gid,
+              number_of<::group>(group, "group", ::getgrnam_r,
+                                 [](const ::group& entry) -> unsigned { return entry.gr_gid; }));
+  }
+  if (::fchown(fd, uid, gid) != 0)
+    return fail(errno_error(errno, fmt::format("giving {} to {}", path, owner)));
+  return {};
+}
+
 Status write_temporary(const std::string& path, std::string_view content,
                        const WriteOptions& options) {
   const Descriptor fd(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (fd.get() < 0)
     return fail(errno_error(errno, "creating " + path));
+  if (!options.owner.empty())
+    KH_TRY(give_to(fd.get(), options.owner, path));
   if (::fchmod(fd.get(), options.mode) != 0)
     return fail(errno_error(errno, "setting the mode of " + path));
   KH_TRY(write_all(fd.get(), content, path));

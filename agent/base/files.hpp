@@ -51,6 +51,8 @@ class ReadableFile {
 struct WriteOptions {
   unsigned mode = 0600;
   bool sync = true;  // fsync the file and its directory
+  // "user", "user:group" or ":group", names or numbers; empty: as the file is made.
+  std::string owner{};
 };
 
 class FileSystem {

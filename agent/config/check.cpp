@@ -31,6 +31,8 @@ std::string_view name_of(Target target) {
       return "quota";
     case Target::pool:
       return "pool";
+    case Target::issuer:
+      return "issuer";
   }
   return "";
 }
@@ -40,6 +42,7 @@ struct Known {
   Ids keys;
   Ids quotas;
   Ids pools;
+  Ids issuers;
 
   [[nodiscard]] const Ids& of(Target target) const {
     switch (target) {
@@ -51,6 +54,8 @@ struct Known {
         return quotas;
       case Target::pool:
         return pools;
+      case Target::issuer:
+        return issuers;
     }
     return keys;
   }
@@ -112,6 +117,55 @@ void check_limit_groups(const Spec& spec, Report& report) {
   }
 }
 
+template <class T>
+const T* find_by_id(const std::vector<T>& items, const std::string& id) {
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const T& it) { return it.id == id; });
+  return found == items.end() ? nullptr : &*found;
+}
+
+// What a new secret can be put into: sealed, and for Azure with the slot that it is.
+bool can_be_issued(const model::Pool& pool, const model::Key& key) {
+  if (key.secret.kind != model::SecretRef::Kind::keyring)
+    return false;
+  return pool.mode != model::RotationMode::slot ||
+         (key.managed && (key.provider_key_id == "key1" || key.provider_key_id == "key2"));
+}
+
+void check_modes(const Spec& spec, Report& report) {
+  const Config& config = spec.config;
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const model::Pool& pool = config.pools[i];
+    const std::string path = "pools." + report.shown(pool.id);
+    const model::Issuer* issuer = find_by_id(config.issuers, pool.issuer);
+    if (issuer != nullptr && model::mode_of(issuer->type) != pool.mode)
+      report.error(
+          spec.pool_places[i], path + ".issuer",
+          fmt::format("an issuer of type {} is for mode = \"{}\"", model::to_string(issuer->type),
+                      model::to_string(model::mode_of(issuer->type))));
+    const bool issues = pool.mode == model::RotationMode::provision ||
+                        pool.mode == model::RotationMode::slot ||
+                        pool.mode == model::RotationMode::command;
+    if (!issues)
+      continue;
+    if (!config.agent.master_key)
+      report.error(spec.pool_places[i], path + ".mode",
+                   "new secrets are sealed in the state file: set agent.master_key");
+    const auto slots = std::count_if(pool.keys.begin(), pool.keys.end(), [&](const auto& id) {
+      const model::Key* key = find_by_id(config.keys, id);
+      return key != nullptr && can_be_issued(pool, *key);
+    });
+    if (slots < 2 && !config.keys.empty())
+      report.error(
+          spec.pool_places[i], path + ".keys",
+          pool.mode == model::RotationMode::slot
+              ? "two keys must take turns, with secret = \"keyring:ID\", managed = true and "
+                "provider_key_id \"key1\" and \"key2\""
+              : "two keys with secret = \"keyring:ID\" must take turns: one works while "
+                "the other gets its new secret");
+  }
+}
+
 // One warning for all: bulk keys would make thousands.
 void warn_about_keys(const Spec& spec, Report& report) {
   const Config& config = spec.config;
@@ -160,12 +214,13 @@ void check_duplicate_keys(const Spec& spec, Report& report) {
 void check_spec(const Spec& spec, Report& report) {
   const Config& config = spec.config;
   const Known known{ids_of(config.providers), ids_of(config.keys), ids_of(config.quotas),
-                    ids_of(config.pools)};
+                    ids_of(config.pools), ids_of(config.issuers)};
   check_references(spec, known, report);
   check_duplicate_keys(spec, report);
   check_limit_groups(spec, report);
   check_listen(spec, report);
   check_published_files(spec, report);
+  check_modes(spec, report);
   warn_about_keys(spec, report);
 }
 
@@ -174,6 +229,7 @@ Config take_sorted(Spec spec) {
   sort_by_id(spec.config.keys);
   sort_by_id(spec.config.limit_groups);
   sort_by_id(spec.config.quotas);
+  sort_by_id(spec.config.issuers);
   sort_by_id(spec.config.pools);
   sort_by_id(spec.config.usage_logs);
   return std::move(spec.config);

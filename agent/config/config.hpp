@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "model/issuer.hpp"
 #include "model/key.hpp"
 #include "model/notify.hpp"
 #include "model/pool.hpp"
@@ -62,6 +63,7 @@ struct Config {
   std::vector<model::Key> keys;
   std::vector<model::LimitGroup> limit_groups;
   std::vector<model::Quota> quotas;
+  std::vector<model::Issuer> issuers;
   std::vector<model::Pool> pools;
   std::vector<model::UsageLog> usage_logs;
   std::vector<WebToken> tokens;

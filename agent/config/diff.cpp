@@ -34,12 +34,12 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.compare("keep_quarter_hours", a.keep_quarter_hours == b.keep_quarter_hours);
   changes.compare("keep_hours", a.keep_hours == b.keep_hours);
   changes.compare("unaccounted_spend", a.unaccounted_spend == b.unaccounted_spend);
-  changes.compare("keep_request_ids", a.keep_request_ids == b.keep_request_ids);
   changes.compare("keep_usage", a.keep_usage == b.keep_usage);
   changes.compare("listen", std::tie(a.listen_address, a.listen_port) ==
                                 std::tie(b.listen_address, b.listen_port));
   changes.compare("log_format", a.log_format == b.log_format);
   changes.compare("log_level", a.log_level == b.log_level);
+  changes.compare("keep_request_ids", a.keep_request_ids == b.keep_request_ids);
   changes.compare("master_key", a.master_key == b.master_key);
   changes.compare("max_request_ids", a.max_request_ids == b.max_request_ids);
   changes.compare("price_file", a.price_file == b.price_file);
@@ -87,6 +87,8 @@ void compare(const model::Key& a, const model::Key& b, Changes& changes) {
   changes.compare("expires_at", a.expires_at == b.expires_at);
   changes.compare("max_age", a.max_age == b.max_age);
   changes.compare("labels", a.labels == b.labels);
+  changes.compare("managed", a.managed == b.managed);
+  changes.compare("provider_key_id", a.provider_key_id == b.provider_key_id);
   changes.compare("limit_group", a.limit_group == b.limit_group);
   changes.compare("priority", a.priority == b.priority);
   changes.compare("provider", a.provider == b.provider);
@@ -107,21 +109,37 @@ void compare(const model::Quota& a, const model::Quota& b, Changes& changes) {
   changes.compare("window", a.window == b.window && a.rolling == b.rolling);
 }
 
+void compare(const model::Issuer& a, const model::Issuer& b, Changes& changes) {
+  changes.compare("admin_secret", a.admin_secret == b.admin_secret);
+  changes.compare("base_url", a.base_url == b.base_url);
+  changes.compare("command", a.command == b.command);
+  changes.compare("owner", a.owner == b.owner);
+  changes.compare("request", a.request == b.request);
+  changes.compare("timeout", a.timeout == b.timeout);
+  changes.compare("type", a.type == b.type);
+}
+
 void compare(const model::Pool& a, const model::Pool& b, Changes& changes) {
   changes.compare("catch_up", a.catch_up == b.catch_up);
   changes.compare("catch_up_window", a.catch_up_window == b.catch_up_window);
   changes.compare("freeze", a.freeze == b.freeze);
+  changes.compare("adopt_within", a.adopt_within == b.adopt_within);
+  changes.compare("issuer", a.issuer == b.issuer);
   changes.compare("keys", a.keys == b.keys);
   changes.compare("max_error_ratio", a.max_error_ratio == b.max_error_ratio);
   changes.compare("min_available", a.min_available == b.min_available);
   changes.compare("min_remaining", a.min_remaining == b.min_remaining);
   changes.compare("min_stay", a.min_stay == b.min_stay);
+  changes.compare("mode", a.mode == b.mode);
+  changes.compare("overlap", a.overlap == b.overlap);
   changes.compare("publish", a.publish == b.publish);
   changes.compare("recovery_wait", a.recovery_wait == b.recovery_wait);
+  changes.compare("quiet_for", a.quiet_for == b.quiet_for);
   changes.compare("rotate_on", a.rotate_on == b.rotate_on);
   changes.compare("rotations_per_hour", a.rotations_per_hour == b.rotations_per_hour);
   changes.compare("schedule", a.schedule == b.schedule);
   changes.compare("schedule_jitter", a.schedule_jitter == b.schedule_jitter);
+  changes.compare("settle_within", a.settle_within == b.settle_within);
   changes.compare("slo_objective", a.slo_objective == b.slo_objective);
   changes.compare("strategy", a.strategy == b.strategy);
   changes.compare("timezone", a.timezone == b.timezone);
@@ -177,6 +195,7 @@ bool same_tokens(const std::vector<WebToken>& before, const std::vector<WebToken
 std::vector<std::string> describe_changes(const Config& before, const Config& after) {
   Changes changes;
   compare(before.agent, after.agent, changes);
+  compare_lists("issuers", before.issuers, after.issuers, changes);
   compare_lists("keys", before.keys, after.keys, changes);
   compare_lists("limit_groups", before.limit_groups, after.limit_groups, changes);
   compare_lists("pools", before.pools, after.pools, changes);

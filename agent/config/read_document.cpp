@@ -60,6 +60,9 @@ void read_document(const Node& document, ReadContext& context, const LoadOptions
   root.each_in_map(
       "quotas", SectionId::quota,
       [&](const std::string& id, const TableReader& table) { read_quota(id, table, spec); });
+  root.each_in_map(
+      "issuers", SectionId::issuer,
+      [&](const std::string& id, const TableReader& table) { read_issuer(id, table, spec); });
   root.each_in_map("pools", SectionId::pool, [&](const std::string& id, const TableReader& table) {
     read_pool(id, table, spec);
   });

@@ -67,6 +67,8 @@ void read_key(const std::string& id, const TableReader& reader, Spec& spec) {
   key.labels = reader.text_map("labels", check_label);
   if (key.labels.size() > kMaxLabels)
     reader.error("labels", "a key has at most 16 labels");
+  key.provider_key_id = reader.text("provider_key_id").value_or("");
+  key.managed = reader.boolean("managed").value_or(false);
   key.created_at = reader.time("created_at");
   key.expires_at = reader.time("expires_at");
   if (key.created_at && key.expires_at && *key.expires_at <= *key.created_at)

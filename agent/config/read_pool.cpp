@@ -17,10 +17,21 @@ struct OptionOf {
   std::string_view option;
   std::string_view kind;
 };
-constexpr std::array<OptionOf, 4> kOptions{{{"mode", "file"},
+constexpr std::array<OptionOf, 7> kOptions{{{"mode", "file"},
+                                            {"template", "file"},
+                                            {"variable", "file"},
+                                            {"owner", "file"},
                                             {"timeout", "exec"},
                                             {"signing_secret", "webhook"},
                                             {"allow_plain_http", "webhook"}}};
+
+bool is_variable(std::string_view text) {
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !text.empty() && !(text.front() >= '0' && text.front() <= '9') &&
+         std::all_of(text.begin(), text.end(), is_word);
+}
 
 model::PublishTarget read_file_target(const TableReader& reader) {
   model::PublishFile target;
@@ -32,6 +43,16 @@ model::PublishTarget read_file_target(const TableReader& reader) {
     else
       reader.error("mode", mode.error().message);
   }
+  target.shape = reader.choice<model::FileTemplate>("template", model::file_template_from_string)
+                     .value_or(target.shape);
+  if (const auto variable = reader.text("variable")) {
+    if (!is_variable(*variable))
+      reader.error("variable", "expected the name of a variable, such as OPENAI_API_KEY");
+    if (target.shape != model::FileTemplate::env)
+      reader.error("variable", "belongs to template = \"env\" only");
+    target.variable = *variable;
+  }
+  target.owner = reader.text("owner").value_or("");
   return target;
 }
 
@@ -133,6 +154,26 @@ void read_freeze(const TableReader& reader, model::Pool& pool) {
     pool.freeze.push_back({*start, *lasts});
 }
 
+void read_mode(const TableReader& reader, model::Pool& pool) {
+  pool.mode = reader.choice<model::RotationMode>("mode", model::rotation_mode_from_string)
+                  .value_or(pool.mode);
+  pool.issuer = reader.reference("issuer", Target::issuer).value_or("");
+  const bool has_none =
+      pool.mode == model::RotationMode::switch_ || pool.mode == model::RotationMode::guided;
+  if (has_none && reader.has("issuer"))
+    reader.error("issuer", fmt::format("mode = \"{}\" has none", model::to_string(pool.mode)));
+  if (!has_none && !reader.has("issuer"))
+    reader.error(fmt::format("mode = \"{}\" needs an issuer: the id of a section [issuers.ID]",
+                             model::to_string(pool.mode)));
+  pool.overlap = reader.duration("overlap").value_or(pool.overlap);
+  pool.quiet_for = reader.duration("quiet_for").value_or(pool.quiet_for);
+  pool.settle_within = reader.duration("settle_within").value_or(pool.settle_within);
+  // A switch among keys at hand ends nothing, so nobody needs to be waited for.
+  if (pool.mode != model::RotationMode::switch_)
+    pool.adopt_within = std::chrono::minutes(15);
+  pool.adopt_within = reader.duration("adopt_within").value_or(pool.adopt_within);
+}
+
 }  // namespace
 
 void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
@@ -149,6 +190,7 @@ void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
   read_schedule(reader, pool);
   reader.each_in_list("freeze", SectionId::freeze,
                       [&](const TableReader& window) { read_freeze(window, pool); });
+  read_mode(reader, pool);
   if (const auto events = reader.choices("rotate_on")) {
     pool.rotate_on.clear();
     for (const std::string& event : *events)

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "config/schema_pools.hpp"
 #include "config/schema_provider.hpp"
 
 namespace keyherd::config {
@@ -16,6 +17,9 @@ constexpr std::array kRoot{
           .type = Type::table_map,
           .doc = "Accounts that several keys share, by the name in their `limit_group`."},
     Field{.name = "quotas", .type = Type::table_map, .doc = "Limits, by id."},
+    Field{.name = "issuers",
+          .type = Type::table_map,
+          .doc = "Who makes and ends secrets at providers, by id."},
     Field{.name = "pools", .type = Type::table_map, .doc = "Interchangeable keys, by id."},
     Field{.name = "usage_logs", .type = Type::table_map, .doc = "Logs to account from, by id."},
     Field{.name = "web", .type = Type::table, .doc = "Who may use the HTTP API."},
@@ -122,8 +126,6 @@ constexpr std::array kAgent{
           .doc = "How long they are remembered, if they are not too many."},
 };
 
-constexpr Range kNotNegative{0, std::numeric_limits<double>::infinity()};
-
 constexpr std::array kKey{
     Field{.name = "provider",
           .type = Type::id,
@@ -147,6 +149,14 @@ constexpr std::array kKey{
     Field{.name = "labels",
           .type = Type::text_map,
           .doc = "Your own names and values, shown in `status` and the API; at most 16."},
+    Field{.name = "provider_key_id",
+          .doc =
+              "The provider's own id of the secret, by which it can be ended: OpenRouter's hash, "
+              "Anthropic's `apikey_…`, Azure's `key1` or `key2`."},
+    Field{.name = "managed",
+          .type = Type::boolean,
+          .fallback = "false",
+          .doc = "The agent may end it at the provider although it did not make it."},
     Field{.name = "created_at", .type = Type::time, .doc = "When the secret was issued."},
     Field{.name = "expires_at", .type = Type::time, .doc = "When the secret ends."},
     Field{.name = "max_age",
@@ -190,133 +200,6 @@ constexpr std::array kQuota{
           .type = Type::ratios,
           .fallback = "[0.70, 0.85, 0.95]",
           .doc = "At most three, ascending: info, warning, critical. Fewer are the higher levels."},
-};
-
-constexpr std::array kPool{
-    Field{.name = "keys", .type = Type::ids, .required = true, .doc = "Ids of `[keys.ID]`."},
-    Field{.name = "strategy",
-          .type = Type::choice,
-          .fallback = "\"priority\"",
-          .choices = "round_robin priority quota_aware least_used lowest_latency",
-          .doc = "Which key comes next."},
-    Field{
-        .name = "schedule",
-        .type = Type::cron,
-        .doc = "Cron expression, such as `0 3 * * *` or `@daily`; without it only events rotate."},
-    Field{.name = "timezone",
-          .type = Type::timezone,
-          .fallback = "\"UTC\"",
-          .doc = "Of the schedule."},
-    Field{.name = "schedule_jitter",
-          .type = Type::duration,
-          .fallback = "\"0s\"",
-          .range = {0, kDay},
-          .doc =
-              "Firings come later by a part of this that is always the same for the pool, so that "
-              "pools of one schedule do not rotate together. Shorter than `catch_up_window` and "
-              "than the time between two firings."},
-    Field{.name = "catch_up",
-          .type = Type::choice,
-          .fallback = "\"once\"",
-          .choices = "once skip",
-          .doc =
-              "After a stop: `once` makes up for the missed firings with one rotation if the last "
-              "was due less than `catch_up_window` ago; `skip` waits for the next."},
-    Field{.name = "catch_up_window",
-          .type = Type::duration,
-          .fallback = "\"10m\"",
-          .range = {kMinute, kYear},
-          .doc = "How late a firing may still rotate."},
-    Field{.name = "freeze",
-          .type = Type::table_list,
-          .fallback = "[]",
-          .doc = "Times in which only emergencies rotate."},
-    Field{.name = "rotate_on",
-          .type = Type::choices,
-          .fallback = "[\"dead\", \"exhausted\"]",
-          .choices = "dead exhausted throttled degraded",
-          .doc = "States of the active key that start a rotation."},
-    Field{.name = "publish",
-          .type = Type::table_list,
-          .fallback = "[]",
-          .doc = "Who is told of the active key."},
-    Field{.name = "min_remaining",
-          .type = Type::integer,
-          .fallback = "100",
-          .range = kNotNegative,
-          .doc = "With `quota_aware`: a key with less left of its quota is no candidate."},
-    Field{.name = "max_error_ratio",
-          .type = Type::ratio,
-          .fallback = "0.05",
-          .doc = "Of a key's logged requests in the last 5 minutes; above it the key is avoided."},
-    Field{.name = "min_available",
-          .type = Type::integer,
-          .fallback = "1",
-          .range = {1, 100'000},
-          .doc = "Fewer usable keys are worth an alert."},
-    Field{.name = "slo_objective",
-          .type = Type::ratio,
-          .fallback = "0.999",
-          .doc = "Share of requests that should succeed."},
-    Field{.name = "valid_for",
-          .type = Type::duration,
-          .fallback = "\"24h\"",
-          .range = {kMinute, kYear},
-          .doc = "How long consumers may go on with a published key if they hear nothing more."},
-    Field{.name = "min_stay",
-          .type = Type::duration,
-          .fallback = "\"60s\"",
-          .range = {0, kDay},
-          .doc = "Least time between two automatic rotations."},
-    Field{.name = "rotations_per_hour",
-          .type = Type::integer,
-          .fallback = "30",
-          .range = {1, 3600},
-          .doc = "Most automatic rotations within an hour; emergencies are counted, not refused."},
-    Field{.name = "recovery_wait",
-          .type = Type::duration,
-          .fallback = "\"0s\"",
-          .range = {0, 7 * kDay},
-          .doc =
-              "With `priority`: how long a better key must have been healthy again before the pool "
-              "returns to it."},
-};
-
-constexpr std::array kFreeze{
-    Field{.name = "start",
-          .type = Type::cron,
-          .required = true,
-          .doc = "When it begins, such as `0 18 * * FRI`, in the pool's `timezone`."},
-    Field{.name = "lasts",
-          .type = Type::duration,
-          .required = true,
-          .range = {kMinute, 60 * kDay},
-          .doc = "For how long."},
-};
-
-constexpr std::array kPublish{
-    Field{.name = "file",
-          .type = Type::path,
-          .doc = "Writes the decision, secret included, to this file."},
-    Field{.name = "mode",
-          .fallback = "\"0600\"",
-          .doc = "With `file`: its permissions; nothing for others."},
-    Field{.name = "exec",
-          .type = Type::texts,
-          .doc = "Runs this command (program and arguments, no shell)."},
-    Field{.name = "timeout",
-          .type = Type::duration,
-          .fallback = "\"10s\"",
-          .range = {0.1, 10 * kMinute},
-          .doc = "With `exec`: killed after it."},
-    Field{.name = "webhook", .type = Type::url, .doc = "Posts the decision to this URL."},
-    Field{.name = "signing_secret",
-          .type = Type::secret,
-          .doc = "With `webhook`: signs the request, so that the receiver can trust it."},
-    Field{.name = "allow_plain_http",
-          .type = Type::boolean,
-          .fallback = "false",
-          .doc = "With `webhook`: permits `http://` to another machine."},
 };
 
 constexpr std::array kUsageLog{
@@ -456,6 +339,8 @@ constexpr std::array<Section, kSectionCount> kSections{{
      "An account, organisation or project whose keys share one wallet or limit.", kLimitGroup},
     {SectionId::quota, "quotas.ID",
      "A limit over a window of time, for each key or limit group that names it.", kQuota},
+    {SectionId::issuer, "issuers.ID",
+     "An administration API, or a command, that makes and ends secrets for pools.", kIssuer},
     {SectionId::pool, "pools.ID", "The keys that can replace each other; one of them is active.",
      kPool},
     {SectionId::freeze, "pools.ID.freeze[]",

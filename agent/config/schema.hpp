@@ -27,6 +27,7 @@ enum class SectionId {
   key,
   limit_group,
   quota,
+  issuer,
   pool,
   freeze,
   publish,
@@ -35,7 +36,7 @@ enum class SectionId {
   token,
   notify
 };
-inline constexpr std::size_t kSectionCount = 21;
+inline constexpr std::size_t kSectionCount = 22;
 
 enum class Type {
   text,

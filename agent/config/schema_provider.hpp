@@ -5,13 +5,9 @@
 #include <array>
 
 #include "config/schema.hpp"
+#include "config/schema_ranges.hpp"
 
 namespace keyherd::config {
-
-inline constexpr double kMinute = 60;
-inline constexpr double kHour = 3600;
-inline constexpr double kDay = 86400;
-inline constexpr double kYear = 366 * kDay;
 
 inline constexpr std::array kProvider{
     Field{.name = "type",

@@ -26,6 +26,7 @@ void read_key(const std::string& id, const TableReader& reader, Spec& spec);
 void read_limit_group(const std::string& id, const TableReader& reader, Spec& spec);
 void read_quota(const std::string& id, const TableReader& reader, Spec& spec);
 void read_pool(const std::string& id, const TableReader& reader, Spec& spec);
+void read_issuer(const std::string& id, const TableReader& reader, Spec& spec);
 void read_usage_log(const std::string& id, const TableReader& reader, const LoadOptions& options,
                     Spec& spec);
 

@@ -12,7 +12,7 @@
 
 namespace keyherd::config {
 
-enum class Target { provider, key, quota, pool };
+enum class Target { provider, key, quota, pool, issuer };
 
 // "What stands at `place` is the id of a `target`."
 struct Reference {

@@ -85,7 +85,7 @@ class RunningAgent final : public Agent {
     start_workers(std::move(store), *setup, {std::move(state->cursors), std::move(state->seen)});
     engine_ = std::make_unique<Engine>(
         EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
-                      options_.log, published_});
+                      options_.log, published_, keyring_.get()});
     const Instant now = options_.clock.now();
     KH_TRY(engine_->start(setup, *state, now));
     engine_->step(now);
@@ -144,6 +144,17 @@ class RunningAgent final : public Agent {
     return {};
   }
 
+  Result<Secret> resolve(const model::SecretRef& reference, const std::stop_token& stop) const {
+    config::SecretSources sources{
+        options_.environment, options_.files, std::chrono::seconds(10), {}};
+    if (keyring_)
+      sources.keyring = [this](const std::string& id) { return keyring_->get(id); };
+    auto secret = config::resolve_secret(reference, sources, stop);
+    if (secret)
+      options_.redactor.add(*secret);
+    return secret;
+  }
+
   void start_workers(std::unique_ptr<store::Store> store, const Setup& setup, Tailed tailed) {
     WorkerOptions workers{options_.files,
                           options_.clock,
@@ -152,7 +163,11 @@ class RunningAgent final : public Agent {
                           setup.config.agent.probe_workers,
                           {setup.config.agent.max_request_ids, setup.config.agent.keep_request_ids},
                           {},
+                          {},
                           {}};
+    workers.resolve = [this](const model::SecretRef& reference, const std::stop_token& stop) {
+      return resolve(reference, stop);
+    };
     workers.post = [this](Event event, const std::stop_token& stop) {
       return events_.push(std::move(event), stop);
     };

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "model/issuer.hpp"
 #include "model/usage.hpp"
 #include "probe/prober.hpp"
 #include "rotation/workflow.hpp"
@@ -25,9 +26,16 @@ struct ProbeOrder {
 // A step of a rotation, with the secrets it needs, so that it outlives a reload.
 struct StepOrder {
   rotation::StepRequest request;
-  std::shared_ptr<const Secret> secret;
+  std::shared_ptr<const Secret> secret;  // of request.key; of mint and revoke: what its slot had
   std::map<std::string, std::shared_ptr<const Secret>> signing_secrets;  // by reference text
+  // Of mint and revoke. The issuer's own secret is resolved when it is used: many live an hour.
+  std::shared_ptr<const model::Issuer> issuer{};
+  std::string slot{};
 };
+
+inline bool is_issuers(rotation::StepRequest::Kind kind) {
+  return kind == rotation::StepRequest::Kind::mint || kind == rotation::StepRequest::Kind::revoke;
+}
 
 class Effects {
  public:

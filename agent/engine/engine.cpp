@@ -32,14 +32,26 @@ Engine::Engine(const EngineOptions& options)
       pools_(pool_parts()) {}
 
 PoolParts Engine::pool_parts() {
-  PoolParts parts{pipeline_, options_.effects, options_.random, options_.log, {}, {}, {}};
+  PoolParts parts{pipeline_, options_.effects, options_.random, options_.log, {}, {}, {}, {}, {},
+                  {},        nullptr};
   parts.candidates = [this](const model::Pool& pool, Instant now) { return candidates(pool, now); };
-  parts.verify = [this](const std::string& key, rotation::StepRequest step, Instant now) {
-    if (probing_.verify(key, step, now))
+  parts.probe = [this](rotation::StepRequest step, std::shared_ptr<const Secret> secret,
+                       Instant now) {
+    if (probing_.verify(step, std::move(secret), now))
       return;
-    rotation::StepDone done{std::move(step), fail(ErrorCode::unavailable, "it has no secret"), {}};
+    rotation::StepDone done;
+    done.request = std::move(step);
+    done.status = fail(ErrorCode::unavailable, "it has no secret");
     pools_.step_finished(done, now);
   };
+  parts.key = [this](const std::string& key) -> const KeyRecord* { return herd_.find(key); };
+  parts.adopt = [this](const std::string& key, std::shared_ptr<const Secret> secret,
+                       const std::string& why,
+                       Instant now) { adopt(key, std::move(secret), why, now); };
+  parts.pause = [this](const std::string& key, const std::string& actor, Instant now) {
+    herd_.pause(key, actor, now);
+  };
+  parts.keyring = options_.keyring;
   parts.probe_soon = [this](const std::string& key, Instant now) { probing_.probe_soon(key, now); };
   return parts;
 }
@@ -60,9 +72,32 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   probing_.restore(state, now);
   pools_.configure(setup_, now);
   pools_.restore(state, now);
-  options_.effects.configure_usage(setup_->config.usage_logs, setup_->usage);
+  configure_usage();
   ask_for_history(now);
   return {};
+}
+
+void Engine::adopt(const std::string& key, std::shared_ptr<const Secret> secret,
+                   const std::string& why, Instant now) {
+  if (secret)
+    adopted_aliases_["sha256:" + log_alias(*secret)] = key;
+  herd_.adopt(key, std::move(secret), why, now);
+  probing_.replan(key, now);
+  configure_usage();
+}
+
+// Lines that name a key by its secret are of whoever has, or had, that secret.
+void Engine::configure_usage() {
+  auto usage = setup_->usage;
+  if (!adopted_aliases_.empty()) {
+    auto more = std::make_shared<model::UsageContext>(*setup_->usage);
+    for (const auto& [alias, key] : adopted_aliases_) {
+      if (const auto entry = more->keys.find(key); entry != more->keys.end())
+        more->keys[alias] = entry->second;
+    }
+    usage = std::move(more);
+  }
+  options_.effects.configure_usage(setup_->config.usage_logs, std::move(usage));
 }
 
 Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
@@ -89,7 +124,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
     return std::none_of(setup_->config.pools.begin(), setup_->config.pools.end(),
                         [&](const model::Pool& pool) { return pool.id == view.first; });
   });
-  options_.effects.configure_usage(setup_->config.usage_logs, setup_->usage);
+  configure_usage();
   ask_for_history(now);
   changed_ = true;
   return {};
@@ -162,10 +197,12 @@ void Engine::on(ProbeFinished event, Instant now) {
     probing_.cancelled(event.order, now);
     return;
   }
-  const auto verified = probing_.finished(event.order, event.evidence, now);
-  herd_.observe(event.evidence, now);
-  if (verified)
-    pools_.step_finished(*verified, now);
+  const auto step = probing_.finished(event.order, event.evidence, now);
+  // A secret that is not yet the key's, or no more, says nothing about the key.
+  if (!step || (!step->request.held && step->request.kind != rotation::StepRequest::Kind::refusal))
+    herd_.observe(event.evidence, now);
+  if (step)
+    pools_.step_finished(*step, now);
   changed_ = true;
 }
 

@@ -64,6 +64,7 @@ struct EngineOptions {
   Random& random;
   spdlog::logger& log;
   Published& published;
+  store::Keyring* keyring = nullptr;  // none without agent.master_key; outlives the engine
 };
 
 class Engine {
@@ -112,6 +113,9 @@ class Engine {
   void on(Call event, Instant now);
 
   PoolParts pool_parts();
+  void adopt(const std::string& key, std::shared_ptr<const Secret> secret, const std::string& why,
+             Instant now);
+  void configure_usage();
   void ask_for_history(Instant now);
   void settle_touched(Instant now);
   void commit_if_due(Instant now);
@@ -130,6 +134,7 @@ class Engine {
 
   EngineOptions options_;
   std::shared_ptr<const Setup> setup_;
+  std::map<std::string, std::string> adopted_aliases_;  // of secrets that came after the setup
   CommitPipeline pipeline_;
   Herd herd_;
   Probing probing_;

@@ -30,11 +30,15 @@ bool is_news(const KeyRecord& record, const model::Evidence& evidence) {
 
 void Herd::configure(const Setup& setup, Instant now) {
   std::map<std::string, KeyRecord> kept = std::exchange(records_, {});
+  installation_key_ = setup.installation_key;
   std::vector<health::KeyFacts> facts;
   std::vector<std::string> replaced;
   for (const model::Key& key : setup.config.keys) {
     KeyRecord& record = records_[key.id];
-    const KeySecret& secret = setup.secrets.at(key.id);
+    const auto adopted = adopted_.find(key.id);
+    const bool overrides =
+        adopted != adopted_.end() && key.secret.kind == model::SecretRef::Kind::keyring;
+    const KeySecret& secret = overrides ? adopted->second : setup.secrets.at(key.id);
     if (const auto old = kept.find(key.id); old != kept.end()) {
       record = std::move(old->second);
       if (record.secret.fingerprint != secret.fingerprint)
@@ -66,6 +70,24 @@ void Herd::configure(const Setup& setup, Instant now) {
     records_.at(key).forget_balances();
     apply(tracker_.forget(key, "its secret was replaced", now));
   }
+}
+
+void Herd::adopt(const std::string& key, std::shared_ptr<const Secret> secret,
+                 const std::string& why, Instant now) {
+  KeyRecord* record = find(key);
+  if (record == nullptr)
+    return;
+  KeySecret next;
+  next.fingerprint = secret ? fingerprint(*secret, installation_key_) : "";
+  next.problem = secret ? "" : why;
+  next.secret = std::move(secret);
+  record->secret = next;
+  adopted_[key] = std::move(next);
+  pipeline_.next().settings[fingerprint_setting(key)] = record->secret.fingerprint;
+  record->verified = false;
+  record->forget_balances();
+  touched_.keys.insert(key);
+  apply(tracker_.forget(key, why, now));
 }
 
 void Herd::restore(const store::State& state, Instant now) {

@@ -29,6 +29,10 @@ class Herd {
   void configure(const Setup& setup, Instant now);
   // Called once, after the first configure.
   void restore(const store::State& state, Instant now);
+  // The key has another secret from now on, whatever its reference resolved to when the setup was
+  // made; null: none, and `why` says so to people.
+  void adopt(const std::string& key, std::shared_ptr<const Secret> secret, const std::string& why,
+             Instant now);
 
   void observe(const model::Evidence& evidence, Instant now);
   // What is still being summed of the key goes into the next commit.
@@ -74,6 +78,8 @@ class Herd {
   health::Tracker tracker_;
   std::map<std::string, KeyRecord> records_;
   std::map<std::string, ProviderRecord> providers_;
+  std::string installation_key_;
+  std::map<std::string, KeySecret> adopted_;  // since the start; they win over a reload's
   Touched touched_;
 };
 

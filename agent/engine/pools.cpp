@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/time_text.hpp"
 
@@ -18,15 +19,6 @@ constexpr std::chrono::seconds kLookAgain{1};
 
 std::string schedule_setting(const std::string& pool) {
   return "schedule." + pool;
-}
-
-std::string_view kind_of(const model::PublishTarget& target) {
-  struct Kind {
-    std::string_view operator()(const model::PublishFile&) const { return "file"; }
-    std::string_view operator()(const model::PublishExec&) const { return "exec"; }
-    std::string_view operator()(const model::PublishWebhook&) const { return "webhook"; }
-  };
-  return std::visit(Kind{}, target);
 }
 
 }  // namespace
@@ -63,14 +55,17 @@ void Pools::restore(const store::State& state, Instant now) {
     if (const auto totals = state.pool_totals.find(id); totals != state.pool_totals.end())
       record.totals = totals->second;
     for (const model::Rotation& rotation : state.rotations) {
-      if (rotation.pool == id && record.history.size() < kHistory)
+      if (rotation.pool != id)
+        continue;
+      if (record.history.size() < kHistory || !model::is_final(rotation.state))
         record.history.push_back(rotation);
-      if (rotation.pool != id || rotation.state != model::RotationState::committed)
+      const auto committed = rotation::committed_at(rotation);
+      if (!committed)
         continue;  // newest first: the first of a kind is its last
       if (!record.last_success_at)
-        record.last_success_at = rotation.updated_at;
+        record.last_success_at = committed;
       if (!record.last_scheduled_success_at && rotation.trigger == model::RotationTrigger::schedule)
-        record.last_scheduled_success_at = rotation.updated_at;
+        record.last_scheduled_success_at = committed;
     }
     record.republish_at = now.wall;
     const auto identity = state.settings.find(schedule_setting(id));
@@ -81,18 +76,26 @@ void Pools::restore(const store::State& state, Instant now) {
     if (const auto freeze = state.settings.find(freeze_setting(id)); freeze != state.settings.end())
       record.freeze = freeze_from_text(freeze->second);
   }
+  restore_secrets(state, now);
   for (auto& [id, record] : records_) {
     const auto unfinished = record.history;
     for (const model::Rotation& rotation : unfinished) {
       if (!model::is_final(rotation.state))
-        proceed(record, rotation::resume(context_of(record, now), rotation), now);
+        proceed(record, rotation::resume(context_of(record, &rotation, now), rotation), now);
     }
   }
   // Rotations of pools that are gone must not stay open for ever.
   for (const model::Rotation& rotation : state.rotations) {
-    if (!model::is_final(rotation.state) && !records_.contains(rotation.pool))
-      parts_.pipeline.next().rotations.push_back(
-          rotation::abandon(rotation, "its pool is no longer configured", now.wall).rotation);
+    if (model::is_final(rotation.state) || records_.contains(rotation.pool))
+      continue;
+    model::Pool gone;
+    gone.id = rotation.pool;
+    model::PoolState state_then;
+    state_then.pool = rotation.pool;
+    parts_.pipeline.next().rotations.push_back(
+        rotation::abandon({gone, state_then, false, std::nullopt, now.wall}, rotation,
+                          "its pool is no longer configured")
+            .rotation);
   }
 }
 
@@ -107,6 +110,7 @@ void Pools::key_used(const std::string& key) {
   for (auto pool = first; pool != last; ++pool) {
     Record& record = records_.at(pool->second);
     record.dirty = record.dirty || record.state.active == key || record.state.active.empty();
+    record.read = true;
   }
 }
 
@@ -118,10 +122,12 @@ void Pools::run(Instant now) {
   }
   for (auto& [id, record] : records_) {
     fire_if_due(record, now);
+    watch_adoption(record, now);
     if (record.dirty || (record.ask_again && *record.ask_again <= now.wall))
       consider(record, now);
     refresh_if_due(record, now);
   }
+  end_secrets(now);
 }
 
 std::optional<SteadyTime> Pools::next_due(Instant now) const {
@@ -139,31 +145,44 @@ std::optional<SteadyTime> Pools::next_due(Instant now) const {
       at_wall(*record.ask_again);
     if (record.republish_at && !record.state.active.empty())
       at_wall(*record.republish_at);
+    if (record.adopt_by)
+      at_wall(*record.adopt_by);
   }
+  for (const auto& [name, at] : look_at_)
+    at_wall(at);
   return due;
 }
 
-rotation::WorkflowContext Pools::context_of(const Record& record, Instant now) const {
+rotation::WorkflowContext Pools::context_of(const Record& record, const model::Rotation* row,
+                                            Instant now) const {
   rotation::WorkflowContext context{record.pool, record.state, false, std::nullopt, now.wall};
-  const model::Rotation* running = nullptr;
-  for (const model::Rotation& rotation : record.history) {
-    if (!model::is_final(rotation.state))
-      running = &rotation;
-  }
+  const std::string& published = row != nullptr ? row->to : record.state.active;
   for (const rotation::Candidate& member : parts_.candidates(record.pool, now)) {
-    if (running != nullptr && member.key == running->from)
+    if (row != nullptr && member.key == row->from)
       context.previous_works = member.secret_loaded && model::is_usable(member.state);
-    if (member.key == (running != nullptr ? running->to : record.state.active))
+    if (member.key == published)
       context.expires_at = member.expires_at;
   }
+  if (row == nullptr)
+    return context;
+  context.has_logs = !setup_->config.usage_logs.empty();
+  if (const KeyRecord* to = parts_.key(row->to))
+    context.to_used_at = to->last_used_at;
+  if (const KeyRecord* from = parts_.key(row->from))
+    context.from_used_at = from->last_used_at;
+  if (const auto minted = credentials_.find(row->credential); minted != credentials_.end())
+    context.minted = minted->second;
+  add_ending(context, *row);
   return context;
 }
 
 void Pools::consider(Record& record, Instant now) {
   record.dirty = false;
   record.ask_again.reset();
+  if (record.deciding)
+    return;  // it is looked at again once that is committed
   changed_.insert(record.pool.id);
-  const auto members = parts_.candidates(record.pool, now);
+  const auto members = members_of(record, now);
   const bool still_proving =
       std::any_of(members.begin(), members.end(), [](const rotation::Candidate& member) {
         return member.state == model::KeyState::unknown && member.secret_loaded;
@@ -231,19 +250,17 @@ void Pools::fire_if_due(Record& record, Instant now) {
 tl::expected<rotation::Plan, rotation::Refusal> Pools::plan_for(const Record& record,
                                                                 const rotation::Request& request,
                                                                 Instant now) const {
-  const auto members = parts_.candidates(record.pool, now);
+  // Planned from the state before, two decisions would have the same generation.
+  if (record.deciding) {
+    rotation::Refusal saving{rotation::Guard::conflict, {}, std::nullopt, std::nullopt};
+    saving.message = "pool " + record.pool.id + ": its last decision is being saved; try again";
+    return tl::unexpected(std::move(saving));
+  }
+  const auto members = members_of(record, now);
   const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
   return rotation::plan(
       {record.pool, record.state, members, history, now.wall, freeze_of(record, now.wall)},
       request);
-}
-
-// By hand first: it holds back more.
-std::optional<model::Freeze> Pools::freeze_of(const Record& record, WallTime now) const {
-  if (record.freeze && (!record.freeze->until || now < *record.freeze->until))
-    return record.freeze;
-  const auto windows = setup_->freezes.find(record.pool.id);
-  return windows == setup_->freezes.end() ? std::nullopt : open_window(windows->second, now);
 }
 
 void Pools::refresh_if_due(Record& record, Instant now) {
@@ -251,15 +268,16 @@ void Pools::refresh_if_due(Record& record, Instant now) {
                                        : rotation::refresh_due(record.pool, record.state, now.wall);
   if (record.refreshing || record.state.active.empty() || !due)
     return;
-  const bool busy = std::any_of(record.history.begin(), record.history.end(),
-                                [](const auto& row) { return !model::is_final(row.state); });
+  const bool busy =
+      record.deciding || std::any_of(record.history.begin(), record.history.end(),
+                                     [](const auto& row) { return rotation::is_in_progress(row); });
   if (busy) {
     record.republish_at = now.wall + kLookAgain;
     return;
   }
   record.refreshing = true;
   record.republish_at.reset();
-  run_step(rotation::refresh(context_of(record, now)), now);
+  run_step(rotation::refresh(context_of(record, nullptr, now)), now);
 }
 
 std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now) {
@@ -267,7 +285,10 @@ std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now
     for (const model::Rotation& row : record.history) {
       if (row.id == plan.supersedes) {
         const model::Rotation overtaken = row;
-        proceed(record, rotation::abandon(overtaken, "overtaken by an emergency", now.wall), now);
+        proceed(record,
+                rotation::abandon(context_of(record, &overtaken, now), overtaken,
+                                  "overtaken by an emergency"),
+                now);
         break;
       }
     }
@@ -275,15 +296,23 @@ std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now
   std::string id = rotation::make_rotation_id(now.wall, parts_.random);
   parts_.log.info("rotation {}: pool {} from {} to {}: {}", id, plan.pool,
                   plan.from.empty() ? "nothing" : plan.from, plan.to, plan.reason);
-  proceed(record, rotation::begin(context_of(record, now), plan, id), now);
+  model::Rotation row;
+  row.from = plan.from;
+  row.to = plan.to;
+  if (plan.mint)
+    clear_slot(record, plan.to, now);
+  proceed(record, rotation::begin(context_of(record, &row, now), plan, id), now);
   return id;
 }
 
 void Pools::proceed(Record& record, rotation::Transition transition, Instant now) {
   remember(record, transition.rotation);
   parts_.pipeline.next().rotations.push_back(transition.rotation);
-  if (transition.pool)
+  keep_secrets(record, transition, now);
+  if (transition.pool) {
     parts_.pipeline.next().pools.push_back(*transition.pool);
+    record.deciding = true;
+  }
   if (transition.failure) {
     ++record.totals.failures[static_cast<std::size_t>(*transition.failure)];
     store_totals(record);
@@ -306,6 +335,8 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
   Record& record = found->second;
   if (transition.pool) {
     record.state = *transition.pool;
+    record.deciding = false;
+    record.dirty = true;
     parts_.log.info("pool {}: {} is active, generation {}", pool, record.state.active,
                     record.state.generation);
   }
@@ -317,16 +348,26 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
     else
       run_step(*transition.next, now);
   }
-  if (model::is_final(transition.rotation.state))
+  answer_waiting(record, transition.rotation);
+  if (model::is_final(transition.rotation.state) ||
+      transition.rotation.state == model::RotationState::retiring)
     settle(record, transition.rotation, now);
   changed_.insert(pool);
 }
 
+// A row that retires its last key has succeeded; how that ends is another matter.
 void Pools::settle(Record& record, const model::Rotation& rotation, Instant now) {
+  const auto retiring =
+      std::find_if(rotation.steps.begin(), rotation.steps.end(),
+                   [](const auto& step) { return step.state == model::RotationState::retiring; });
+  record.dirty = true;
+  if (retiring != rotation.steps.end() && rotation.state != model::RotationState::retiring)
+    return;
   const double seconds =
       std::chrono::duration<double>(rotation.updated_at - rotation.started_at).count();
   model::observe(durations_, std::max(0.0, seconds));
-  if (rotation.state == model::RotationState::committed) {
+  if (rotation.state == model::RotationState::committed ||
+      rotation.state == model::RotationState::retiring) {
     record.last_success_at = now.wall;
     if (rotation.trigger == model::RotationTrigger::schedule)
       record.last_scheduled_success_at = now.wall;
@@ -335,28 +376,33 @@ void Pools::settle(Record& record, const model::Rotation& rotation, Instant now)
                     model::to_string(rotation.state),
                     rotation.steps.empty() ? "" : rotation.steps.back().note);
   }
-  if (record.waiting && record.waiting_for == rotation.id) {
-    record.waiting->set(rotation);
-    record.waiting.reset();
-    parts_.effects.notify_readers();
-  }
-  record.dirty = true;
 }
 
 void Pools::run_step(rotation::StepRequest step, Instant now) {
-  if (step.kind == rotation::StepRequest::Kind::verify) {
-    const std::string key = step.key;
-    parts_.verify(key, std::move(step), now);
-    return;
+  using Kind = rotation::StepRequest::Kind;
+  if (is_issuers(step.kind)) {
+    run_issuer_step(std::move(step), now);
+  } else if (step.kind == Kind::verify || step.kind == Kind::confirm ||
+             step.kind == Kind::refusal) {
+    std::shared_ptr<const Secret> secret;
+    if (step.held)
+      secret = held_[step.rotation];
+    else if (step.kind == Kind::refusal)
+      secret = ending_[step.credential];
+    parts_.probe(std::move(step), std::move(secret), now);
+  } else {
+    auto secret = secret_of(step.key);
+    parts_.effects.run_step(StepOrder{std::move(step), std::move(secret), setup_->signing_secrets});
   }
-  const auto secret = setup_->secrets.find(step.key);
-  parts_.effects.run_step(
-      StepOrder{std::move(step), secret == setup_->secrets.end() ? nullptr : secret->second.secret,
-                setup_->signing_secrets});
 }
 
 void Pools::step_finished(const rotation::StepDone& done, Instant now) {
   count_outcomes(done);
+  using Kind = rotation::StepRequest::Kind;
+  if (done.request.kind == Kind::revoke || done.request.kind == Kind::refusal) {
+    ending_step_finished(done, now);
+    return;
+  }
   const auto found = records_.find(done.request.pool);
   if (found == records_.end())
     return;
@@ -365,11 +411,16 @@ void Pools::step_finished(const rotation::StepDone& done, Instant now) {
     finish_refresh(record, done, now);
     return;
   }
+  if (done.request.kind == rotation::StepRequest::Kind::mint && done.secret)
+    held_[done.request.rotation] = done.secret;
   const auto row = std::find_if(record.history.begin(), record.history.end(),
                                 [&](const auto& one) { return one.id == done.request.rotation; });
   if (row == record.history.end())
     return;
-  if (auto transition = rotation::advance(context_of(record, now), model::Rotation(*row), done))
+  const model::Rotation present = *row;
+  if (!done.status)
+    parts_.log.info("rotation {}: {}", present.id, done.status.error().message);
+  if (auto transition = rotation::advance(context_of(record, &present, now), present, done))
     proceed(record, std::move(*transition), now);
 }
 
@@ -400,19 +451,13 @@ void Pools::count_notifications(std::string_view target, int good, int failed) {
   notification_failures_[std::string(target)] += failed;
 }
 
-void Pools::count_outcomes(const rotation::StepDone& done) {
-  for (const rotation::TargetOutcome& outcome : done.outcomes) {
-    const std::string kind(kind_of(outcome.target));
-    ++notifications_[kind];
-    if (!outcome.status) {
-      ++notification_failures_[kind];
-      parts_.log.warn("publishing pool {} to {} failed: {}", done.request.pool,
-                      model::describe(outcome.target), outcome.status.error().message);
-    }
-  }
-}
-
 void Pools::remember(Record& record, const model::Rotation& rotation) {
+  if (rotation.state == model::RotationState::verified) {
+    record.adopting = rotation.id;
+    record.adopt_by = rotation::adoption_due(record.pool, rotation);
+  } else if (rotation.id == record.adopting) {
+    record.adopt_by.reset();
+  }
   for (model::Rotation& row : record.history) {
     if (row.id == rotation.id) {
       row = rotation;
@@ -420,8 +465,13 @@ void Pools::remember(Record& record, const model::Rotation& rotation) {
     }
   }
   record.history.push_front(rotation);
-  if (record.history.size() > kHistory)
-    record.history.pop_back();
+  if (record.history.size() <= kHistory)
+    return;
+  // A row that still retires its last key must be found when that has ended.
+  const auto oldest = std::find_if(record.history.rbegin(), record.history.rend(),
+                                   [](const auto& row) { return model::is_final(row.state); });
+  if (oldest != record.history.rend())
+    record.history.erase(std::next(oldest).base());
 }
 
 void Pools::store_totals(const Record& record) {

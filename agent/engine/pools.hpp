@@ -17,11 +17,14 @@
 #include "base/random.hpp"
 #include "engine/commit_pipeline.hpp"
 #include "engine/effects.hpp"
+#include "engine/key_record.hpp"
 #include "engine/pending.hpp"
 #include "engine/pool_schedule.hpp"
 #include "engine/setup.hpp"
 #include "model/snapshot.hpp"
+#include "rotation/ending.hpp"
 #include "rotation/planner.hpp"
+#include "store/keyring.hpp"
 
 namespace keyherd::engine {
 
@@ -33,10 +36,20 @@ struct PoolParts {
   spdlog::logger& log;
   // The members of a pool as the planner sees them, in its order.
   std::function<std::vector<rotation::Candidate>(const model::Pool&, Instant)> candidates;
-  // A fresh probe of the key for this verification; answered by verified().
-  std::function<void(const std::string& key, rotation::StepRequest step, Instant)> verify;
+  // A fresh probe for this step, of that secret or (null) of the key's own; answered by
+  // step_finished().
+  std::function<void(rotation::StepRequest step, std::shared_ptr<const Secret> secret, Instant)>
+      probe;
   // Probe the key soon: the switch trusted earlier evidence.
   std::function<void(const std::string& key, Instant)> probe_soon;
+  // The key's record; null for a key that is not configured.
+  std::function<const KeyRecord*(const std::string& key)> key;
+  // From now on the key has this secret (null: none, because of `why`).
+  std::function<void(const std::string& key, std::shared_ptr<const Secret> secret,
+                     const std::string& why, Instant)>
+      adopt;
+  std::function<void(const std::string& key, const std::string& actor, Instant)> pause;
+  store::Keyring* keyring = nullptr;  // none without agent.master_key
 };
 
 class Pools {
@@ -96,9 +109,15 @@ class Pools {
     bool refreshing = false;
     std::optional<WallTime> republish_at;  // after a start (the files may be gone), or a failure
     bool dirty = true;                     // to be looked at
+    bool deciding = false;                 // `state` is behind: the next one is being committed
+    bool read = false;                     // a usage log told of one of its keys
+    std::string adopting;                  // the rotation that waits for the usage logs
+    std::optional<WallTime> adopt_by;      // until when
   };
 
-  rotation::WorkflowContext context_of(const Record& record, Instant now) const;
+  // For a row of the record's journal, or for none.
+  rotation::WorkflowContext context_of(const Record& record, const model::Rotation* row,
+                                       Instant now) const;
   void consider(Record& record, Instant now);
   tl::expected<rotation::Plan, rotation::Refusal> plan_for(const Record& record,
                                                            const rotation::Request& request,
@@ -113,7 +132,34 @@ class Pools {
   void run_step(rotation::StepRequest step, Instant now);
   void finish_refresh(Record& record, const rotation::StepDone& done, Instant now);
   static std::map<std::string, std::int64_t> no_notifications();
+  void answer_waiting(Record& record, const model::Rotation& rotation);
   void count_outcomes(const rotation::StepDone& done);
+  void watch_adoption(Record& record, Instant now);
+
+  // pools_secrets.cpp: what issuers make and end.
+  void restore_secrets(const store::State& state, Instant now);
+  std::vector<rotation::Candidate> members_of(const Record& record, Instant now) const;
+  void mark_slots(const Record& record, std::vector<rotation::Candidate>& members,
+                  Instant now) const;
+  [[nodiscard]] std::string slot_trouble(const Record& record, const KeyRecord& key,
+                                         Instant now) const;
+  void add_ending(rotation::WorkflowContext& context, const model::Rotation& row) const;
+  void clear_slot(const Record& record, const std::string& key, Instant now);
+  void keep_secrets(Record& record, const rotation::Transition& transition, Instant now);
+  [[nodiscard]] bool is_in_use(const std::string& key) const;
+  [[nodiscard]] rotation::EndingFacts facts_of(const model::Credential& credential,
+                                               Instant now) const;
+  void end_secrets(Instant now);
+  void apply(rotation::Ending ending, std::shared_ptr<const Secret> next_secret, Instant now);
+  void secret_ended(const model::Credential& credential, std::shared_ptr<const Secret> next_secret,
+                    Instant now);
+  void close_row(const model::Credential& credential, bool called_off, const std::string& note,
+                 Instant now);
+  void take_out_of_service(const model::Credential& credential, Instant now);
+  void ending_step_finished(const rotation::StepDone& done, Instant now);
+  void run_issuer_step(rotation::StepRequest step, Instant now);
+  [[nodiscard]] std::shared_ptr<const Secret> secret_of(const std::string& key) const;
+  [[nodiscard]] std::string entry_of(const std::string& key) const;
   void remember(Record& record, const model::Rotation& rotation);
   void store_totals(const Record& record);
   void settle(Record& record, const model::Rotation& rotation, Instant now);
@@ -123,6 +169,10 @@ class Pools {
   WallTime settled_at_;  // from when on a first key is chosen without waiting for better ones
   std::map<std::string, Record> records_;
   std::multimap<std::string, std::string> pools_of_key_;
+  std::map<std::string, model::Credential> credentials_;       // by name
+  std::map<std::string, WallTime> look_at_;                    // when a leaving one is due, by name
+  std::map<std::string, std::shared_ptr<const Secret>> held_;  // minted, by rotation
+  std::map<std::string, std::shared_ptr<const Secret>> ending_;  // being ended, by credential
   std::multimap<SteadyTime, rotation::StepRequest> delayed_;
   std::set<std::string> changed_;
   model::HistogramView durations_ =

@@ -12,6 +12,15 @@ namespace keyherd::engine {
 
 namespace {
 
+std::string_view kind_of(const model::PublishTarget& target) {
+  struct Kind {
+    std::string_view operator()(const model::PublishFile&) const { return "file"; }
+    std::string_view operator()(const model::PublishExec&) const { return "exec"; }
+    std::string_view operator()(const model::PublishWebhook&) const { return "webhook"; }
+  };
+  return std::visit(Kind{}, target);
+}
+
 constexpr std::size_t kShownRotations = 100;
 
 // A refused request as a row that people can read; it is not journaled.
@@ -108,13 +117,46 @@ Result<model::PoolView> Pools::unfreeze(const std::string& pool, const std::stri
   return view(pool, now);
 }
 
+// By hand first: it holds back more.
+std::optional<model::Freeze> Pools::freeze_of(const Record& record, WallTime now) const {
+  if (record.freeze && (!record.freeze->until || now < *record.freeze->until))
+    return record.freeze;
+  const auto windows = setup_->freezes.find(record.pool.id);
+  return windows == setup_->freezes.end() ? std::nullopt : open_window(windows->second, now);
+}
+
+void Pools::count_outcomes(const rotation::StepDone& done) {
+  for (const rotation::TargetOutcome& outcome : done.outcomes) {
+    const std::string kind(kind_of(outcome.target));
+    ++notifications_[kind];
+    if (!outcome.status) {
+      ++notification_failures_[kind];
+      parts_.log.warn("publishing pool {} to {} failed: {}", done.request.pool,
+                      model::describe(outcome.target), outcome.status.error().message);
+    }
+  }
+}
+
+// Whoever asked for it hears of it once consumers have the key and it works: what follows may take
+// hours.
+void Pools::answer_waiting(Record& record, const model::Rotation& rotation) {
+  const bool told = model::is_final(rotation.state) ||
+                    rotation.state == model::RotationState::retiring ||
+                    rotation.state == model::RotationState::verified;
+  if (!told || !record.waiting || record.waiting_for != rotation.id)
+    return;
+  record.waiting->set(rotation);
+  record.waiting.reset();
+  parts_.effects.notify_readers();
+}
+
 std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
   const auto found = records_.find(pool);
   if (found == records_.end() || found->second.state.active.empty())
     return std::nullopt;
   const Record& record = found->second;
-  const auto secret = setup_->secrets.find(record.state.active);
-  if (secret == setup_->secrets.end() || !secret->second.secret)
+  auto secret = secret_of(record.state.active);
+  if (!secret)
     return std::nullopt;
   const auto& keys = setup_->config.keys;  // sorted by id
   const auto key =
@@ -123,7 +165,7 @@ std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
   return api::ActiveKey{
       pool,
       record.state.active,
-      secret->second.secret,
+      std::move(secret),
       record.state.generation,
       record.state.decided_at,
       rotation::valid_until(record.pool, key->expires_at, record.state.decided_at)};
@@ -178,6 +220,10 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
   view.schedule_failures = record.totals.schedule_failures;
   view.schedule_missed = record.totals.schedule_missed;
   view.problem = record.problem;
+  for (const auto& [name, credential] : credentials_) {
+    if (credential.pool == pool && view.problem.empty())
+      view.problem = credential.note;
+  }
   return view;
 }
 

@@ -17,6 +17,13 @@ std::chrono::nanoseconds proof_interval(const model::Provider& provider, bool pa
               : provider.probe.every;
 }
 
+bool speaks_of_key(model::Verdict verdict) {
+  const model::VerdictClass kind = model::info(verdict).kind;
+  // "May not do this": for whoever shall use the key it is as good as no key.
+  return kind == model::VerdictClass::auth || kind == model::VerdictClass::quota ||
+         verdict == model::Verdict::permission_denied;
+}
+
 }  // namespace
 
 void Probing::configure(const Setup& setup, Instant now) {
@@ -114,18 +121,19 @@ Promise<model::Evidence> Probing::ask(const std::string& key, Instant now) {
   } else if (!record->secret.secret) {
     promise.set(fail(ErrorCode::unavailable, "key " + key + ": " + record->secret.problem));
   } else {
-    Order order{key, {}, promise, {}, false};
+    Order order{key, {}, promise, {}, false, {}};
     if (start(order, {}, now) == Start::no_room)
       urgent_.push_back(std::move(order));
   }
   return promise;
 }
 
-bool Probing::verify(const std::string& key, rotation::StepRequest step, Instant now) {
-  const KeyRecord* record = herd_.find(key);
-  if (record == nullptr || !record->secret.secret)
+bool Probing::verify(rotation::StepRequest step, std::shared_ptr<const Secret> secret,
+                     Instant now) {
+  const KeyRecord* record = herd_.find(step.key);
+  if (record == nullptr || !(secret || record->secret.secret))
     return false;
-  Order order{key, std::move(step), {}, {}, false};
+  Order order{step.key, std::move(step), {}, {}, false, std::move(secret)};
   if (start(order, {}, now) == Start::no_room)
     urgent_.push_back(std::move(order));
   return true;
@@ -134,18 +142,25 @@ bool Probing::verify(const std::string& key, rotation::StepRequest step, Instant
 // What people and rotations ask for is sent whatever the budget says; it counts all the same.
 Probing::Start Probing::start(Order order, probe::ProbeWish wish, Instant now) {
   const KeyRecord* record = herd_.find(order.key);
-  if (record == nullptr || !record->secret.secret)
+  if (record == nullptr || !(order.secret || record->secret.secret))
     return Start::started;  // gone meanwhile: whoever waits hears of it through the configuration
   const std::string& provider = record->key.provider;
+  const std::shared_ptr<const Secret> secret = order.secret ? order.secret : record->secret.secret;
+  probe::ProbeHistory history = record->probe_history;
+  if (order.step && order.step->paid) {
+    // As if spending had never been proven: the probe that does is due.
+    history = {};
+    history.probed = true;
+  }
   const bool on_demand = order.step || order.promise;
   wish.may_pay = on_demand || budget_.admits(now.wall);
-  const probe::ProbeChoice choice = probe::choose_probe(provider_of(*record), record->probe_history,
-                                                        control_.trust(provider), wish, now.wall);
+  const probe::ProbeChoice choice =
+      probe::choose_probe(provider_of(*record), history, control_.trust(provider), wish, now.wall);
   if (!choice.kind) {
     skip(ProbeSkip::budget);
     return Start::withheld;
   }
-  if (!send(std::move(order), *choice.kind, record->secret.secret, provider))
+  if (!send(std::move(order), *choice.kind, secret, provider))
     return Start::no_room;
   if (choice.went_without_paid)
     skip(ProbeSkip::budget);
@@ -172,7 +187,7 @@ bool Probing::send(Order order, model::ProbeKind kind, std::shared_ptr<const Sec
 
 bool Probing::run_controls(Instant now) {
   while (const auto question = control_.take_due(now.steady)) {
-    if (!send({"", {}, {}, question, false}, question->kind, control_.bogus_key(),
+    if (!send({"", {}, {}, question, false, {}}, question->kind, control_.bogus_key(),
               question->provider)) {
       control_.put_back(*question, now.steady);
       return false;
@@ -224,7 +239,7 @@ bool Probing::run_one(const std::string& key, SteadyTime due, Instant now) {
       return true;
     }
   }
-  switch (start({key, {}, {}, {}, false}, {plan->paid, true}, now)) {
+  switch (start({key, {}, {}, {}, false, {}}, {plan->paid, true}, now)) {
     case Start::no_room:
       schedule_.set(key, due);
       return false;
@@ -299,11 +314,12 @@ std::optional<rotation::StepDone> Probing::finished(std::uint64_t order_id,
       busy_.erase(order.key);
     return std::nullopt;
   }
-  rotation::StepDone done{*order.step, {}, {}};
+  rotation::StepDone done;
+  done.request = *order.step;
   if (evidence.verdict != model::Verdict::ok)
-    done.verified =
-        fail(ErrorCode::denied, std::string(model::to_string(evidence.verdict)) +
-                                    (evidence.message.empty() ? "" : ": ") + evidence.message);
+    done.status = fail(speaks_of_key(evidence.verdict) ? ErrorCode::denied : ErrorCode::unavailable,
+                       std::string(model::to_string(evidence.verdict)) +
+                           (evidence.message.empty() ? "" : ": ") + evidence.message);
   return done;
 }
 

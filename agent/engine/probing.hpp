@@ -41,8 +41,10 @@ class Probing {
   void probe_soon(const std::string& key, Instant now);
   // A probe now, whatever the plan; its evidence also answers the promise.
   Promise<model::Evidence> ask(const std::string& key, Instant now);
-  // A probe now that answers the rotation's step. False when the key cannot be probed at all.
-  [[nodiscard]] bool verify(const std::string& key, rotation::StepRequest step, Instant now);
+  // A probe now that answers the rotation's step: of `secret`, or without one of the key's own.
+  // False when the key cannot be probed at all.
+  [[nodiscard]] bool verify(rotation::StepRequest step, std::shared_ptr<const Secret> secret,
+                            Instant now);
 
   // Starts what is due and finds room.
   void run(Instant now);
@@ -70,7 +72,8 @@ class Probing {
     std::optional<rotation::StepRequest> step;
     std::optional<Promise<model::Evidence>> promise;
     std::optional<NegativeControl::Question> question;
-    bool paid = false;  // the budget counts it as under way
+    bool paid = false;                       // the budget counts it as under way
+    std::shared_ptr<const Secret> secret{};  // in place of the key's own
   };
   enum class Start { started, no_room, withheld };
 

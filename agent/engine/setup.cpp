@@ -17,6 +17,7 @@ class Builder {
   Builder(config::Config config, const SetupParts& parts, std::stop_token stop)
       : parts_(parts), stop_(std::move(stop)), setup_(std::make_shared<Setup>()) {
     setup_->config = std::move(config);
+    setup_->installation_key = parts.installation_key;
   }
 
   Result<std::shared_ptr<const Setup>> build() {
@@ -27,6 +28,8 @@ class Builder {
     KH_TRY(load_tokens());
     KH_TRY(load_pools());
     KH_TRY(load_notify());
+    for (const model::Issuer& issuer : setup_->config.issuers)
+      setup_->issuers[issuer.id] = std::make_shared<const model::Issuer>(issuer);
     setup_->usage = usage_context();
     return std::shared_ptr<const Setup>(setup_);
   }

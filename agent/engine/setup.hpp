@@ -18,6 +18,7 @@
 #include "config/config.hpp"
 #include "cron/schedule.hpp"
 #include "engine/freezes.hpp"
+#include "model/issuer.hpp"
 #include "model/usage.hpp"
 #include "quota/drains.hpp"
 #include "store/keyring.hpp"
@@ -37,10 +38,12 @@ struct Setup {
   std::map<std::string, cron::Schedule> schedules;             // by pool id, where the pool has one
   std::map<std::string, std::vector<FreezeSchedule>> freezes;  // by pool id
   std::map<std::string, std::shared_ptr<const Secret>>
-      signing_secrets;                                       // of webhooks, by reference
+      signing_secrets;                                                  // of webhooks, by reference
+  std::map<std::string, std::shared_ptr<const model::Issuer>> issuers;  // by id
   std::vector<std::shared_ptr<const Secret>> notify_tokens;  // of config.notify; null: none
   std::shared_ptr<const model::UsageContext> usage;
   std::shared_ptr<const api::Access> access;
+  std::string installation_key;  // for fingerprints of secrets that come later
   // By kind of reference, each from the start.
   std::map<std::string, std::int64_t> secret_load_failures{
       {"credential", 0}, {"env", 0}, {"exec", 0}, {"file", 0}, {"keyring", 0}};

@@ -57,7 +57,8 @@ class Threads final : public WorkerThreads {
   // next key's file nor, mostly, another pool's hooks.
   void run_step(StepOrder order) override {
     const std::size_t pool = std::hash<std::string>{}(order.request.pool);
-    const bool hooks = order.request.kind == rotation::StepRequest::Kind::deliver;
+    const bool hooks = order.request.kind == rotation::StepRequest::Kind::deliver ||
+                       is_issuers(order.request.kind);
     const std::size_t runner = hooks ? kFileRunners + pool % kHookRunners : pool % kFileRunners;
     if (!steps_[runner]->try_push(std::move(order)))
       options_.log.error("too many publications are waiting; a step is lost until the next start");
@@ -152,7 +153,27 @@ class Threads final : public WorkerThreads {
     }
   }
 
+  rotation::StepDone issue(const StepOrder& order, const std::stop_token& stop) {
+    if (!order.issuer) {
+      return rotation::fail_step(
+          order.request,
+          Error{ErrorCode::unavailable, "issuer " + order.request.issuer + " is not configured"});
+    }
+    std::optional<Secret> admin;
+    if (order.issuer->admin_secret) {
+      auto resolved = options_.resolve(*order.issuer->admin_secret, stop);
+      if (!resolved)
+        return rotation::fail_step(order.request,
+                                   with_context(resolved.error(), "issuer " + order.issuer->id));
+      admin = std::move(*resolved);
+    }
+    return rotation::run_issue(order.request, {*order.issuer, order.slot, order.secret.get()},
+                               {*transport_, options_.redactor, admin ? &*admin : nullptr}, stop);
+  }
+
   rotation::StepDone run(const StepOrder& order, const std::stop_token& stop) {
+    if (is_issuers(order.request.kind))
+      return issue(order, stop);
     if (!order.secret)
       return rotation::fail_step(
           order.request,

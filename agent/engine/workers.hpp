@@ -21,13 +21,15 @@ namespace keyherd::engine {
 struct WorkerOptions {
   const FileSystem& files;
   const Clock& clock;
-  const Redactor& redactor;
+  Redactor& redactor;  // learns what issuers make
   spdlog::logger& log;
   int probe_workers = 8;  // at most; started as they are needed
   usage::SeenIds::Limits request_ids;
   // Gives an event to the loop, waiting for room; false when stopped first.
   std::function<bool(Event, const std::stop_token&)> post;
   std::function<void()> notify_readers;
+  // An issuer's own secret; may block.
+  std::function<Result<Secret>(const model::SecretRef&, const std::stop_token&)> resolve;
 };
 
 class WorkerThreads : public Effects {

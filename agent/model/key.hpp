@@ -23,6 +23,10 @@ struct Key {
   int priority = 1;  // higher is preferred; ≥ 1
   std::vector<std::string> quotas;
   std::map<std::string, std::string> labels;
+  // The provider's own id of the secret, by which it is ended: OpenRouter's hash, Anthropic's
+  // "apikey_…", Azure's "key1". Empty: not known.
+  std::string provider_key_id;
+  bool managed = false;  // the agent may end it at the provider, though it did not make it
   std::optional<WallTime> created_at;
   std::optional<WallTime> expires_at;
   std::optional<std::chrono::nanoseconds> max_age;  // counted from created_at

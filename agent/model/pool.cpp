@@ -10,6 +10,7 @@ constexpr std::array<std::string_view, 5> kStrategies{"round_robin", "priority",
 constexpr std::array<std::string_view, 2> kCatchUps{"once", "skip"};
 constexpr std::array<std::string_view, 6> kModes{"switch",     "provision", "slot",
                                                  "deactivate", "command",   "guided"};
+constexpr std::array<std::string_view, 3> kTemplates{"json", "env", "raw"};
 constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
     "schedule", "invalid_key", "rate_limited", "quota", "balance",
@@ -48,6 +49,13 @@ std::string_view to_string(CatchUp policy) {
 }
 std::optional<CatchUp> catch_up_from_string(std::string_view name) {
   return value_of<CatchUp>(kCatchUps, name);
+}
+
+std::string_view to_string(FileTemplate shape) {
+  return name_of(kTemplates, shape);
+}
+std::optional<FileTemplate> file_template_from_string(std::string_view name) {
+  return value_of<FileTemplate>(kTemplates, name);
 }
 
 std::string_view to_string(RotateOn event) {

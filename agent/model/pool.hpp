@@ -31,9 +31,21 @@ enum class RotationMode {
 std::string_view to_string(RotationMode mode);  // "switch", "provision", …
 std::optional<RotationMode> rotation_mode_from_string(std::string_view name);
 
+// What a published file holds.
+enum class FileTemplate {
+  json,  // the whole document
+  env,   // the same as variables, for `source` and systemd's EnvironmentFile
+  raw,   // the secret and nothing else
+};
+std::string_view to_string(FileTemplate shape);
+std::optional<FileTemplate> file_template_from_string(std::string_view name);
+
 struct PublishFile {
   std::string path;
   unsigned mode = 0600;
+  FileTemplate shape = FileTemplate::json;
+  std::string variable = "KEYHERD_SECRET";  // env: what holds the secret
+  std::string owner{};                      // "user", "user:group" or ":group"; empty: the agent's
   friend bool operator==(const PublishFile&, const PublishFile&) = default;
 };
 struct PublishExec {
@@ -98,6 +110,17 @@ struct Pool {
   int rotations_per_hour = 30;  // automatic ones; emergencies are counted and never refused
   // How long a key that was out of service must have been healthy before the pool returns to it.
   std::chrono::nanoseconds recovery_wait{0};
+  RotationMode mode = RotationMode::switch_;
+  std::string issuer;  // who makes and ends secrets; empty in the modes switch and guided
+  // How long both secrets work, at least.
+  std::chrono::nanoseconds overlap = std::chrono::hours(1);
+  // Nobody has used the last key for so long, say the usage logs, before it is ended.
+  std::chrono::nanoseconds quiet_for = std::chrono::minutes(10);
+  // A new secret may be refused for so long after it was made.
+  std::chrono::nanoseconds settle_within = std::chrono::minutes(15);
+  // The usage logs must show requests with the new key within it, while the last one is used; 0:
+  // not asked.
+  std::chrono::nanoseconds adopt_within{0};
 };
 
 // Why a rotation was started: label `trigger` of keyherd_rotations_total.

@@ -38,6 +38,10 @@ struct Candidate {
   std::vector<model::QuotaStatus> quotas;           // of the key and of its limit group
   std::optional<WallTime> cooldown_until;           // of throttled and exhausted, for messages
   std::optional<WallTime> expires_at;
+  // Whether it can get a new secret from the pool's issuer: its own may be ended for it.
+  enum class Slot { none, free, busy };
+  Slot slot = Slot::none;
+  std::string slot_note;  // what makes it busy, as the end of a sentence about it
 };
 
 // How much is asked of a candidate. Whatever is asked: not dead, paused, throttled, exhausted or

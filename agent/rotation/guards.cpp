@@ -38,12 +38,7 @@ std::optional<Refusal> conflict(const Situation& situation, const Request& reque
   const model::Rotation* current = running(situation);
   if (current == nullptr || (request.urgent && can_be_overtaken(*current)))
     return std::nullopt;
-  return Refusal{
-      Guard::conflict,
-      fmt::format("pool {}: rotation {} to {} is in progress ({}); try again when it has "
-                  "ended",
-                  situation.pool.id, current->id, current->to, model::to_string(current->state)),
-      std::nullopt, std::nullopt};
+  return in_progress(situation, *current);
 }
 
 std::optional<Refusal> frozen(const Situation& situation, const Request& request) {
@@ -164,10 +159,19 @@ std::optional<Refusal> incident(const Situation& situation, const Request& /*req
 
 }  // namespace
 
+Refusal in_progress(const Situation& situation, const model::Rotation& current) {
+  return Refusal{
+      Guard::conflict,
+      fmt::format("pool {}: rotation {} to {} is in progress ({}); try again when it has "
+                  "ended",
+                  situation.pool.id, current.id, current.to, model::to_string(current.state)),
+      std::nullopt, std::nullopt};
+}
+
 const model::Rotation* running(const Situation& situation) {
-  const auto found = std::find_if(
-      situation.history.begin(), situation.history.end(),
-      [](const model::Rotation& rotation) { return !model::is_final(rotation.state); });
+  const auto found =
+      std::find_if(situation.history.begin(), situation.history.end(),
+                   [](const model::Rotation& rotation) { return is_in_progress(rotation); });
   return found == situation.history.end() ? nullptr : &*found;
 }
 

@@ -20,6 +20,9 @@ inline constexpr int kBreakerFailures = 5;
 // The first guard that holds the request back, if any.
 std::optional<Refusal> held_back(const Situation& situation, const Request& request);
 
+// What is said to whoever wants another while this one runs.
+Refusal in_progress(const Situation& situation, const model::Rotation& current);
+
 // The rotation in progress; null when none.
 const model::Rotation* running(const Situation& situation);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/time_text.hpp"
 #include "rotation/guards.hpp"
 #include "rotation/strategies.hpp"
 
@@ -12,10 +13,10 @@ namespace keyherd::rotation {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kGuardNames{
-    "conflict",  "frozen",          "back_off",    "breaker",        "budget",
-    "min_stay",  "recovery_wait",   "incident",    "already_active", "unknown_key",
-    "unfit_key", "last_usable_key", "no_candidate"};
+constexpr std::array<std::string_view, 14> kGuardNames{
+    "conflict",  "frozen",          "back_off",     "breaker",        "budget",
+    "min_stay",  "recovery_wait",   "incident",     "already_active", "unknown_key",
+    "unfit_key", "last_usable_key", "no_candidate", "no_slot"};
 
 using Choices = std::vector<const Candidate*>;
 
@@ -158,6 +159,53 @@ tl::expected<const Candidate*, Refusal> named_choice(const Situation& situation,
   return named;
 }
 
+bool mints(const model::Pool& pool) {
+  return pool.mode == model::RotationMode::provision || pool.mode == model::RotationMode::slot ||
+         pool.mode == model::RotationMode::command;
+}
+
+// The key that gets the next secret: an empty one before one that does not work, and that before a
+// spare that does.
+tl::expected<const Candidate*, Refusal> free_slot(const Situation& situation) {
+  const Candidate* best = nullptr;
+  const auto rank_of = [](const Candidate& one) {
+    return !one.secret_loaded ? 0 : model::is_usable(one.state) ? 2 : 1;
+  };
+  std::string busy;
+  for (const Candidate& member : situation.members) {
+    if (member.key == situation.state.active)
+      continue;
+    if (member.slot == Candidate::Slot::busy)
+      busy += (busy.empty() ? "" : ", ") + member.key + " " + member.slot_note;
+    if (member.slot == Candidate::Slot::free &&
+        (best == nullptr || rank_of(member) < rank_of(*best)))
+      best = &member;
+  }
+  if (best != nullptr)
+    return best;
+  return tl::unexpected(refuse(
+      Guard::no_slot,
+      fmt::format("pool {}: no key is free for a new secret: {}", situation.pool.id,
+                  busy.empty() ? "it needs a second one with secret = \"keyring:…\"" : busy)));
+}
+
+// Whether the rotation is to be made by a new secret: unless a working key is there for one that
+// fails, or a person names one.
+tl::expected<const Candidate*, Refusal> choose_slot(const Situation& situation,
+                                                    const Request& request) {
+  if (!mints(situation.pool))
+    return nullptr;
+  if (request.to) {
+    const Candidate* named = find(situation.members, *request.to);
+    const bool empty =
+        named != nullptr && named->slot == Candidate::Slot::free && !named->secret_loaded;
+    return empty ? named : nullptr;
+  }
+  if (request.urgent && !ranked_choices(situation, request).empty())
+    return nullptr;
+  return free_slot(situation);
+}
+
 tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const Request& request) {
   if (request.to)
     return named_choice(situation, request);
@@ -176,7 +224,15 @@ std::string_view to_string(Guard guard) {
 tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& request) {
   if (auto refusal = held_back(situation, request))
     return tl::unexpected(std::move(*refusal));
-  const auto chosen = choose(situation, request);
+  const auto slot = choose_slot(situation, request);
+  if (!slot)
+    return tl::unexpected(slot.error());
+  const bool mint = *slot != nullptr;
+  const model::Rotation* overtaken = running(situation);
+  // Nothing is gained by beginning anew what is on its way.
+  if (mint && overtaken != nullptr)
+    return tl::unexpected(in_progress(situation, *overtaken));
+  const auto chosen = mint ? slot : choose(situation, request);
   if (!chosen)
     return tl::unexpected(chosen.error());
   Plan result;
@@ -186,8 +242,9 @@ tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& requ
   result.trigger = request.trigger;
   result.reason = request.reason;
   result.actor = request.actor;
-  result.verify_first = !request.urgent || !is_fresh(**chosen, situation.now);
-  if (const model::Rotation* overtaken = running(situation))
+  result.mint = mint;
+  result.verify_first = mint || !request.urgent || !is_fresh(**chosen, situation.now);
+  if (overtaken != nullptr)
     result.supersedes = overtaken->id;
   return result;
 }
@@ -202,9 +259,14 @@ Request scheduled(const model::Pool& pool) {
 std::vector<std::string> describe(const Plan& plan, const model::Pool& pool) {
   std::vector<std::string> steps;
   if (!plan.supersedes.empty())
-    steps.push_back("close rotation " + plan.supersedes + ", which only waits for its hooks");
-  steps.push_back(plan.verify_first ? "probe " + plan.to + ", and go on only if the answer is ok"
-                                    : "trust " + plan.to + ": its latest evidence is ok and fresh");
+    steps.push_back("close rotation " + plan.supersedes + ", which can be overtaken");
+  if (plan.mint)
+    steps.push_back("have issuer " + pool.issuer + " make a new secret for " + plan.to +
+                    ", seal it, and probe it until it is proven");
+  else if (plan.verify_first)
+    steps.push_back("probe " + plan.to + ", and go on only if the answer is ok");
+  else
+    steps.push_back("trust " + plan.to + ": its latest evidence is ok and fresh");
   for (const model::PublishTarget& target : pool.publish) {
     if (std::holds_alternative<model::PublishFile>(target))
       steps.push_back("write " + plan.to + " to " + model::describe(target));
@@ -216,6 +278,13 @@ std::vector<std::string> describe(const Plan& plan, const model::Pool& pool) {
     if (!std::holds_alternative<model::PublishFile>(target))
       steps.push_back("call " + model::describe(target));
   }
+  steps.push_back(plan.from.empty() ? "probe " + plan.to + " again"
+                                    : "probe " + plan.to + " again, and go back to " + plan.from +
+                                          " if it does not work");
+  if (pool.mode != model::RotationMode::switch_ && !plan.from.empty())
+    steps.push_back("end " + plan.from + " at its provider, not before " +
+                    format_duration(pool.overlap) +
+                    " have passed and the usage logs show nobody on it any more");
   return steps;
 }
 

@@ -36,6 +36,8 @@ struct Plan {
   // Probe `to` before anything is published; else its evidence is fresh enough for an emergency and
   // the probe follows the switch.
   bool verify_first = true;
+  // `to` gets a new secret first.
+  bool mint = false;
   std::string supersedes;  // the rotation to close first (workflow: abandon); usually empty
 };
 
@@ -54,6 +56,7 @@ enum class Guard {
   unfit_key,        // the wanted key must not be used now
   last_usable_key,  // the active key is the only one that works
   no_candidate,     // no key works
+  no_slot,          // no key of the pool is free for a new secret
 };
 std::string_view to_string(Guard guard);
 

@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "rotation/workflow_parts.hpp"
+
 namespace keyherd::rotation {
 
-namespace {
+namespace flow {
 
-using Kind = StepRequest::Kind;
 using model::Rotation;
-using model::RotationFailure;
 using model::RotationState;
-using Targets = std::vector<model::PublishTarget>;
 
 bool is_file(const model::PublishTarget& target) {
   return std::holds_alternative<model::PublishFile>(target);
@@ -41,7 +40,6 @@ Targets targets_with(const StepDone& done, bool success) {
   return found;
 }
 
-// "file:/run/a.json: No space left; …", the causes of what failed.
 std::string causes(const StepDone& done) {
   std::string text;
   for (const TargetOutcome& outcome : done.outcomes) {
@@ -51,19 +49,10 @@ std::string causes(const StepDone& done) {
   return text;
 }
 
-bool was_cancelled(const StepDone& done) {
-  const auto cancelled = [](const Status& status) {
-    return !status && status.error().code == ErrorCode::cancelled;
-  };
-  return cancelled(done.verified) ||
-         std::any_of(done.outcomes.begin(), done.outcomes.end(),
-                     [&](const TargetOutcome& outcome) { return cancelled(outcome.status); });
-}
-
-// What may go away by itself: the hook said so (75), or somebody was not there.
-bool is_temporary(const Error& error) {
-  return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout ||
-         error.code == ErrorCode::no_space;
+bool only_webhooks(const Targets& targets) {
+  return std::all_of(targets.begin(), targets.end(), [](const model::PublishTarget& target) {
+    return std::holds_alternative<model::PublishWebhook>(target);
+  });
 }
 
 std::chrono::nanoseconds delay_before(int attempt) {
@@ -71,18 +60,18 @@ std::chrono::nanoseconds delay_before(int attempt) {
                                             kLongestDelay);
 }
 
-// Adds one step to the journal's row and moves it there.
+StepRequest once_more(const StepRequest& request) {
+  StepRequest next = request;
+  next.attempt += 1;
+  next.delay = delay_before(next.attempt);
+  return next;
+}
+
 void enter(Rotation& rotation, RotationState state, WallTime now, std::string note) {
   rotation.state = state;
   rotation.updated_at = now;
   rotation.steps.push_back({state, now, std::move(note)});
 }
-
-struct Work {
-  Kind kind;
-  std::string key;
-  Targets targets;
-};
 
 StepRequest step(const WorkflowContext& context, const Rotation& rotation, Work work,
                  WallTime published_at) {
@@ -91,10 +80,13 @@ StepRequest step(const WorkflowContext& context, const Rotation& rotation, Work 
   request.rotation = rotation.id;
   request.pool = rotation.pool;
   request.key = std::move(work.key);
+  request.credential = rotation.credential;
   request.generation = rotation.generation;
   request.targets = std::move(work.targets);
   request.published_at = published_at;
   request.valid_until = valid_until(context.pool, context.expires_at, published_at);
+  // A key of the other modes may never have been asked to spend.
+  request.paid = rotation.mode != model::RotationMode::switch_;
   return request;
 }
 
@@ -111,36 +103,67 @@ model::PoolState decided(const WorkflowContext& context, const Rotation& rotatio
   return state;
 }
 
+std::optional<WallTime> published_at(const Rotation& rotation) {
+  for (const model::RotationStep& one : rotation.steps) {
+    if (one.state == RotationState::published)
+      return one.at;
+  }
+  return std::nullopt;
+}
+
+bool goes_back(const WorkflowContext& context, const Rotation& rotation) {
+  return rotation.state == RotationState::staged &&
+         (published_at(rotation) || rotation.generation == context.state.generation + 2);
+}
+
+}  // namespace flow
+
+namespace {
+
+using flow::enter;
+using flow::goes_back;
+using flow::Targets;
+using flow::targets_with;
+using Kind = StepRequest::Kind;
+using model::Rotation;
+using model::RotationFailure;
+using model::RotationState;
+
+bool was_cancelled(const StepDone& done) {
+  const auto cancelled = [](const Status& status) {
+    return !status && status.error().code == ErrorCode::cancelled;
+  };
+  return cancelled(done.status) ||
+         std::any_of(done.outcomes.begin(), done.outcomes.end(),
+                     [&](const TargetOutcome& outcome) { return cancelled(outcome.status); });
+}
+
+// What may go away by itself: the hook said so (75), or somebody was not there.
+bool is_temporary(const Error& error) {
+  return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout ||
+         error.code == ErrorCode::no_space;
+}
+
+StepRequest confirm_step(const WorkflowContext& context, const Rotation& rotation) {
+  return flow::step(context, rotation, {Kind::confirm, rotation.to, {}}, context.state.decided_at);
+}
+
 // The key is live. `left` are files that could not be written and will be tried again.
 Transition publish_done(const WorkflowContext& context, Rotation rotation, WallTime published_at,
                         Targets left, std::string note) {
   Transition result;
-  const bool all_written = left.empty();
-  enter(rotation, RotationState::published, context.now, std::move(note));
-  result.pool = decided(context, rotation, rotation.to, published_at);
-  Targets outstanding = std::move(left);
-  for (model::PublishTarget& hook : hooks_of(context.pool))
-    outstanding.push_back(std::move(hook));
-  if (outstanding.empty()) {
-    enter(rotation, RotationState::committed, context.now, "");
-  } else {
-    result.next =
-        step(context, rotation, {Kind::deliver, rotation.to, std::move(outstanding)}, published_at);
-  }
-  if (!all_written)
+  if (!left.empty())
     result.failure = RotationFailure::publish;
-  result.rotation = std::move(rotation);
-  return result;
-}
-
-Transition verify_done(const WorkflowContext& context, Rotation rotation, std::string note) {
-  enter(rotation, RotationState::verified, context.now, std::move(note));
-  Targets files = files_of(context.pool);
-  if (files.empty())
-    return publish_done(context, std::move(rotation), context.now, {}, "the pool has no files");
-  Transition result;
+  enter(rotation, RotationState::published, context.now, std::move(note));
+  result.pool = flow::decided(context, rotation, rotation.to, published_at);
+  Targets outstanding = std::move(left);
+  for (model::PublishTarget& hook : flow::hooks_of(context.pool))
+    outstanding.push_back(std::move(hook));
   result.next =
-      step(context, rotation, {Kind::publish, rotation.to, std::move(files)}, context.now);
+      outstanding.empty()
+          ? confirm_step(context, rotation)
+          : flow::step(context, rotation, {Kind::deliver, rotation.to, std::move(outstanding)},
+                       published_at);
   result.rotation = std::move(rotation);
   return result;
 }
@@ -155,29 +178,6 @@ Transition refuse(const WorkflowContext& context, Rotation rotation, const Error
   return result;
 }
 
-Transition give_up_unchanged(const WorkflowContext& context, Rotation rotation,
-                             const std::string& cause) {
-  Transition result;
-  enter(rotation, RotationState::rolled_back, context.now, "nothing was changed: " + cause);
-  rotation.generation = context.state.generation;
-  result.failure = RotationFailure::publish;
-  result.rotation = std::move(rotation);
-  return result;
-}
-
-Transition turn_back(const WorkflowContext& context, Rotation rotation, Targets touched,
-                     const std::string& cause) {
-  Transition result;
-  rotation.generation = context.state.generation + 2;
-  enter(rotation, RotationState::verified, context.now,
-        fmt::format("going back to {}: {}", rotation.from, cause));
-  result.next =
-      step(context, rotation, {Kind::restore, rotation.from, std::move(touched)}, context.now);
-  result.failure = RotationFailure::publish;
-  result.rotation = std::move(rotation);
-  return result;
-}
-
 Transition after_publish(const WorkflowContext& context, Rotation rotation, const StepDone& done) {
   Targets failed = targets_with(done, false);
   if (failed.empty())
@@ -186,40 +186,14 @@ Transition after_publish(const WorkflowContext& context, Rotation rotation, cons
   if (done.request.after_crash)
     touched = done.request.targets;
   if (touched.empty())
-    return give_up_unchanged(context, std::move(rotation), causes(done));
+    return flow::give_up_unchanged(context, std::move(rotation), RotationFailure::publish,
+                                   flow::causes(done));
   if (context.previous_works && !rotation.from.empty())
-    return turn_back(context, std::move(rotation), std::move(touched), causes(done));
-  return publish_done(context, std::move(rotation), done.request.published_at, std::move(failed),
-                      "not everywhere, and there is no working key to go back to: " + causes(done));
-}
-
-// The same step again for the targets that failed, after a pause; nothing when it was the last try.
-std::optional<StepRequest> again(const StepDone& done) {
-  if (done.request.attempt >= kDeliveryAttempts)
-    return std::nullopt;
-  StepRequest request = done.request;
-  request.targets = targets_with(done, false);
-  request.attempt += 1;
-  request.delay = delay_before(request.attempt);
-  return request;
-}
-
-Transition after_restore(const WorkflowContext& context, Rotation rotation, const StepDone& done) {
-  Transition result;
-  const bool complete = targets_with(done, false).empty();
-  if (!complete) {
-    result.next = again(done);
-    if (result.next) {
-      result.rotation = std::move(rotation);
-      return result;
-    }
-  }
-  enter(rotation, complete ? RotationState::rolled_back : RotationState::needs_human, context.now,
-        complete ? rotation.from + " is published again"
-                 : fmt::format("some files still hold {}: {}", rotation.to, causes(done)));
-  result.pool = decided(context, rotation, rotation.from, done.request.published_at);
-  result.rotation = std::move(rotation);
-  return result;
+    return flow::turn_back(context, std::move(rotation), std::move(touched),
+                           RotationFailure::publish, flow::causes(done));
+  return publish_done(
+      context, std::move(rotation), done.request.published_at, std::move(failed),
+      "not everywhere, and there is no working key to go back to: " + flow::causes(done));
 }
 
 // A failed hook counts at once, unless it may still come right; what runs out of attempts counts in
@@ -228,7 +202,7 @@ bool hook_counts(const StepDone& done) {
   if (done.request.counted)
     return false;
   return std::any_of(done.outcomes.begin(), done.outcomes.end(), [&](const TargetOutcome& outcome) {
-    return !outcome.status && !is_file(outcome.target) &&
+    return !outcome.status && !flow::is_file(outcome.target) &&
            (done.request.attempt >= kDeliveryAttempts || !is_temporary(outcome.status.error()));
   });
 }
@@ -239,39 +213,39 @@ Transition after_deliver(const WorkflowContext& context, Rotation rotation, cons
   if (hook_counts(done))
     result.failure = RotationFailure::hook;
   if (failed.empty()) {
-    enter(rotation, RotationState::committed, context.now, "");
-  } else if (auto retry = again(done)) {
-    retry->counted = done.request.counted || result.failure.has_value();
+    result.next = confirm_step(context, rotation);
+  } else if (done.request.attempt < kDeliveryAttempts) {
+    StepRequest retry = flow::once_more(done.request);
+    retry.targets = failed;
+    retry.counted = done.request.counted || result.failure.has_value();
     result.next = std::move(retry);
   } else {
     // A webhook only tells; without a file or a hook some consumer may still use the previous key.
-    const bool only_told =
-        std::all_of(failed.begin(), failed.end(), [](const model::PublishTarget& target) {
-          return std::holds_alternative<model::PublishWebhook>(target);
-        });
-    enter(rotation, only_told ? RotationState::committed : RotationState::needs_human, context.now,
-          fmt::format("{} is live, but after {} attempts: {}", rotation.to, kDeliveryAttempts,
-                      causes(done)));
+    std::string note = fmt::format("{} is live, but after {} attempts: {}", rotation.to,
+                                   kDeliveryAttempts, flow::causes(done));
+    if (flow::only_webhooks(failed)) {
+      rotation.steps.push_back({rotation.state, context.now, std::move(note)});
+      result.next = confirm_step(context, rotation);
+    } else {
+      enter(rotation, RotationState::needs_human, context.now, std::move(note));
+    }
   }
   result.rotation = std::move(rotation);
   return result;
 }
 
-bool goes_back(const WorkflowContext& context, const Rotation& rotation) {
-  return rotation.generation == context.state.generation + 2;
-}
-
-// The step that a row in this state waits for.
-std::optional<Kind> awaited(const WorkflowContext& context, const Rotation& rotation) {
+// Whether a row in this state waits for such a step.
+bool awaits(const WorkflowContext& context, const Rotation& rotation, Kind kind) {
   switch (rotation.state) {
     case RotationState::planned:
-      return Kind::verify;
-    case RotationState::verified:
-      return goes_back(context, rotation) ? Kind::restore : Kind::publish;
-    case RotationState::published:
-      return Kind::deliver;
+      return kind == (rotation.credential.empty() ? Kind::verify : Kind::mint);
     case RotationState::minted:
+      return kind == Kind::verify;
     case RotationState::staged:
+      return kind == (goes_back(context, rotation) ? Kind::restore : Kind::publish);
+    case RotationState::published:
+      return kind == Kind::deliver || kind == Kind::confirm;
+    case RotationState::verified:
     case RotationState::committed:
     case RotationState::retiring:
     case RotationState::retired:
@@ -280,10 +254,57 @@ std::optional<Kind> awaited(const WorkflowContext& context, const Rotation& rota
     case RotationState::refused:
       break;
   }
-  return std::nullopt;
+  return false;
+}
+
+// The step that a row waits for after a start: which targets are done is not known, so all again,
+// which is safe to repeat.
+StepRequest resumed_step(const WorkflowContext& context, const Rotation& rotation) {
+  const bool live = flow::published_at(rotation).has_value();
+  Targets all = flow::files_of(context.pool);
+  for (model::PublishTarget& hook : flow::hooks_of(context.pool))
+    all.push_back(std::move(hook));
+  if (goes_back(context, rotation))
+    return flow::step(context, rotation,
+                      {Kind::restore, rotation.from, live ? all : flow::files_of(context.pool)},
+                      context.now);
+  switch (rotation.state) {
+    case RotationState::planned:
+      return rotation.credential.empty()
+                 ? flow::step(context, rotation, {Kind::verify, rotation.to, {}}, context.now)
+                 : flow::mint_step(context, rotation);
+    case RotationState::minted:
+      return flow::verify_minted_step(context, rotation);
+    case RotationState::staged:
+      return flow::step(context, rotation,
+                        {Kind::publish, rotation.to, flow::files_of(context.pool)}, context.now);
+    case RotationState::published:
+    case RotationState::verified:
+    case RotationState::committed:
+    case RotationState::retiring:
+    case RotationState::retired:
+    case RotationState::rolled_back:
+    case RotationState::needs_human:
+    case RotationState::refused:
+      break;
+  }
+  return flow::step(context, rotation, {Kind::deliver, rotation.to, std::move(all)},
+                    context.state.decided_at);
 }
 
 }  // namespace
+
+Transition flow::stage(const WorkflowContext& context, Rotation rotation, std::string note) {
+  enter(rotation, RotationState::staged, context.now, std::move(note));
+  Targets files = files_of(context.pool);
+  if (files.empty())
+    return publish_done(context, std::move(rotation), context.now, {}, "the pool has no files");
+  Transition result;
+  result.next =
+      step(context, rotation, {Kind::publish, rotation.to, std::move(files)}, context.now);
+  result.rotation = std::move(rotation);
+  return result;
+}
 
 std::string make_rotation_id(WallTime now, Random& random) {
   const auto day = std::chrono::floor<std::chrono::days>(now);
@@ -311,16 +332,19 @@ Transition begin(const WorkflowContext& context, const Plan& plan, std::string i
   rotation.trigger = plan.trigger;
   rotation.reason = plan.reason;
   rotation.actor = plan.actor;
+  rotation.mode = context.pool.mode;
   rotation.started_at = context.now;
   enter(rotation, RotationState::planned, context.now, plan.reason);
+  if (plan.mint)
+    return flow::begin_mint(context, std::move(rotation));
   if (!plan.verify_first) {
-    Transition result = verify_done(context, std::move(rotation),
+    Transition result = flow::stage(context, std::move(rotation),
                                     "by its latest evidence; probed after the switch");
     result.probe_now = true;
     return result;
   }
   Transition result;
-  result.next = step(context, rotation, {Kind::verify, rotation.to, {}}, context.now);
+  result.next = flow::step(context, rotation, {Kind::verify, rotation.to, {}}, context.now);
   result.rotation = std::move(rotation);
   return result;
 }
@@ -328,20 +352,29 @@ Transition begin(const WorkflowContext& context, const Plan& plan, std::string i
 std::optional<Transition> advance(const WorkflowContext& context, const Rotation& rotation,
                                   const StepDone& done) {
   const StepRequest& request = done.request;
-  if (request.rotation != rotation.id || awaited(context, rotation) != request.kind ||
-      request.generation != rotation.generation || was_cancelled(done))
+  if (request.rotation != rotation.id || !awaits(context, rotation, request.kind) ||
+      request.generation != rotation.generation || request.credential != rotation.credential ||
+      was_cancelled(done))
     return std::nullopt;
   switch (request.kind) {
+    case Kind::mint:
+      return flow::after_mint(context, rotation, done);
     case Kind::verify:
-      return done.verified ? verify_done(context, rotation, "a probe of it was ok")
-                           : refuse(context, rotation, done.verified.error());
+      if (!rotation.credential.empty())
+        return flow::after_minted_verify(context, rotation, done);
+      return done.status ? flow::stage(context, rotation, "a probe of it was ok")
+                         : refuse(context, rotation, done.status.error());
     case Kind::publish:
       return after_publish(context, rotation, done);
     case Kind::restore:
-      return after_restore(context, rotation, done);
+      return flow::after_restore(context, rotation, done);
     case Kind::deliver:
       return after_deliver(context, rotation, done);
+    case Kind::confirm:
+      return flow::after_confirm(context, rotation, done);
     case Kind::refresh:
+    case Kind::revoke:
+    case Kind::refusal:
       break;
   }
   return std::nullopt;
@@ -350,58 +383,37 @@ std::optional<Transition> advance(const WorkflowContext& context, const Rotation
 Transition resume(const WorkflowContext& context, const Rotation& rotation) {
   Transition result;
   result.rotation = rotation;
-  const auto kind = awaited(context, rotation);
-  if (!kind) {
-    if (!model::is_final(rotation.state))
-      return abandon(rotation, "this version does not know how to go on from here", context.now);
+  const bool waits =
+      rotation.state == RotationState::retiring || rotation.state == RotationState::verified;
+  if (waits || model::is_final(rotation.state))
     return result;
-  }
-  // Which targets are done is not known: all again, which is safe to repeat.
-  Work work{*kind, *kind == Kind::restore ? rotation.from : rotation.to, {}};
-  if (*kind != Kind::verify)
-    work.targets = files_of(context.pool);
-  if (*kind == Kind::deliver) {
-    for (model::PublishTarget& hook : hooks_of(context.pool))
-      work.targets.push_back(std::move(hook));
-  }
-  const bool decided_already = *kind == Kind::deliver;
-  result.next = step(context, rotation, std::move(work),
-                     decided_already ? context.state.decided_at : context.now);
+  result.next = resumed_step(context, rotation);
   result.next->after_crash = true;
   return result;
 }
 
-Transition abandon(const Rotation& rotation, std::string why, WallTime now) {
-  Transition result;
-  result.rotation = rotation;
+bool can_be_overtaken(const Rotation& rotation) {
   switch (rotation.state) {
     case RotationState::planned:
-      enter(result.rotation, RotationState::refused, now, std::move(why));
-      result.rotation.generation -= 1;  // the pool's stays what it was
-      break;
-    case RotationState::published:
-      enter(result.rotation, RotationState::committed, now,
-            "live; its hooks were not all called: " + why);
-      break;
     case RotationState::minted:
-    case RotationState::staged:
+      return !rotation.credential.empty();
+    case RotationState::published:
     case RotationState::verified:
-    case RotationState::retiring:
-      enter(result.rotation, RotationState::needs_human, now,
-            fmt::format("some files may hold {} already: {}", rotation.to, why));
-      break;
+      return true;
+    case RotationState::staged:
     case RotationState::committed:
+    case RotationState::retiring:
     case RotationState::retired:
     case RotationState::rolled_back:
     case RotationState::needs_human:
     case RotationState::refused:
       break;
   }
-  return result;
+  return false;
 }
 
-bool can_be_overtaken(const Rotation& rotation) {
-  return rotation.state == RotationState::published;
+bool is_in_progress(const Rotation& rotation) {
+  return !model::is_final(rotation.state) && rotation.state != RotationState::retiring;
 }
 
 StepRequest refresh(const WorkflowContext& context) {
@@ -409,8 +421,9 @@ StepRequest refresh(const WorkflowContext& context) {
   decision.id = context.state.last_rotation;
   decision.pool = context.pool.id;
   decision.generation = context.state.generation;
-  return step(context, decision, {Kind::refresh, context.state.active, files_of(context.pool)},
-              context.now);
+  return flow::step(context, decision,
+                    {Kind::refresh, context.state.active, flow::files_of(context.pool)},
+                    context.now);
 }
 
 }  // namespace keyherd::rotation

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "net/server.hpp"
+#include "sandbox/admin.hpp"
 #include "sandbox/scenario.hpp"
 #include "sandbox/world.hpp"
 
@@ -121,13 +122,16 @@ std::string member(const json& object, const char* name) {
 
 struct Sandbox::Impl {
   std::unique_ptr<World> world;
+  Admin admin;
   const Clock& clock;
   const SteadyTime begun;
   std::string address;
   std::unique_ptr<net::Server> server;  // last: it calls the others until it is gone
 
-  Impl(std::unique_ptr<World> its_world, const Clock& its_clock, std::string its_address)
+  Impl(std::unique_ptr<World> its_world, const std::vector<SandboxFace>& faces,
+       const Clock& its_clock, std::string its_address)
       : world(std::move(its_world)),
+        admin(*world, faces),
         clock(its_clock),
         begun(its_clock.now().steady),
         address(std::move(its_address)) {}
@@ -149,9 +153,72 @@ struct Sandbox::Impl {
     }
   }
 
+  void add_admin(std::vector<net::Route>& routes, const std::string& face) {
+    const std::string prefix = face.empty() ? "" : "/" + face;
+    for (const AdminEndpoint& endpoint : admin_endpoints()) {
+      routes.push_back({std::string(endpoint.method), prefix + std::string(endpoint.path),
+                        kMaxBodyBytes, [this, face, &endpoint](const net::ServerRequest& request) {
+                          return deliver(administer(face, endpoint, request));
+                        }});
+    }
+  }
+
+  Reply administer(const std::string& face, const AdminEndpoint& endpoint,
+                   const net::ServerRequest& request) {
+    const std::string_view given = request.header("x-api-key").empty()
+                                       ? bearer_token(request)
+                                       : trim(request.header("x-api-key"));
+    Reply reply;
+    if (!admin.admits(face, given)) {
+      reply.status = 401;
+      reply.body = dump_json({{"error", {{"code", 401}, {"message", "no such admin key"}}}});
+      return reply;
+    }
+    AdminFault fault = AdminFault::none;
+    if (endpoint.kind != AdminKind::read)
+      fault = admin.take_fault(face, endpoint.kind == AdminKind::make);
+    if (fault == AdminFault::refuse || fault == AdminFault::deny) {
+      reply.status = fault == AdminFault::deny ? 403 : 500;
+      reply.body = dump_json({{"error", {{"message", "as asked for"}}}});
+      return reply;
+    }
+    AdminCall call{admin, face, request.captures, {}, request.body, offset()};
+    for (const auto& [name, value] : request.query)
+      call.query[name] = value;
+    reply = endpoint.answer(call);
+    reply.drops = fault == AdminFault::lose;
+    return reply;
+  }
+
+  // {"face":"alpha","at":"make","fault":"lose","times":1,"settles_after":"30s","broke":false}
+  Status change_admin(const net::ServerRequest& request) {
+    KH_ASSIGN(const json body, parse_json(request.body));
+    AdminPlan plan;
+    if (const std::string text = member(body, "settles_after"); !text.empty()) {
+      KH_ASSIGN(plan.settles_after, parse_duration(text));
+    }
+    const std::string fault = member(body, "fault");
+    const auto known = admin_fault_from_string(fault.empty() ? "none" : fault);
+    if (!known)
+      return fail(ErrorCode::invalid, "fault is not one of none, refuse, deny, lose");
+    plan.fault = *known;
+    plan.at_making = member(body, "at") != "end";
+    plan.times =
+        body.contains("times") && body["times"].is_number_integer() ? body["times"].get<int>() : 1;
+    plan.broke = body.contains("broke") && body["broke"] == true;
+    admin.set_plan(member(body, "face"), plan);
+    return {};
+  }
+
   void add_control(std::vector<net::Route>& routes) {
+    routes.push_back(
+        {"POST", "/sandbox/admin", kMaxBodyBytes, [this](const net::ServerRequest& request) {
+           return net::Answer(answer_to(change_admin(request)));
+         }});
     routes.push_back({"GET", "/sandbox/state", 0, [this](const net::ServerRequest&) {
-                        return net::Answer(json_response(200, world->describe(offset())));
+                        json state = world->describe(offset());
+                        state["admin"] = admin.describe();
+                        return net::Answer(json_response(200, state));
                       }});
     for (const char* method : {"PUT", "POST"})
       routes.push_back(
@@ -206,11 +273,16 @@ Result<std::unique_ptr<Sandbox>> Sandbox::start(SandboxOptions options, const Cl
   server_options.error_body = error_response;
 
   const std::string address = options.address;
+  const std::vector<SandboxFace> offices = options.faces;
   KH_ASSIGN(auto world, World::make(std::move(options)));
-  auto impl = std::make_unique<Impl>(std::move(world), clock, address);
+  auto impl = std::make_unique<Impl>(std::move(world), offices, clock, address);
   std::vector<net::Route> routes;
   for (const std::string& face : faces)
     impl->add_face(routes, face);
+  for (const SandboxFace& face : offices) {
+    if (!face.admin_secret.empty())
+      impl->add_admin(routes, face.name);
+  }
   impl->add_control(routes);
   KH_ASSIGN(impl->server, net::start_server(std::move(server_options), std::move(routes)));
   return std::unique_ptr<Sandbox>(new Sandbox(std::move(impl)));
@@ -241,6 +313,14 @@ Status Sandbox::set_outage(std::string_view face, Outage mode) {
 
 Status Sandbox::add_key(SandboxKey key) {
   return impl_->world->add_key(std::move(key));
+}
+
+void Sandbox::set_admin_plan(std::string_view face, const AdminPlan& plan) {
+  impl_->admin.set_plan(std::string(face), plan);
+}
+
+AdminCounts Sandbox::admin_counts(std::string_view face) const {
+  return impl_->admin.counts(std::string(face));
 }
 
 SandboxCounts Sandbox::counts() const {

@@ -56,6 +56,33 @@ struct SandboxFace {
   std::chrono::nanoseconds jitter{0};  // latency is uniform in latency ± jitter
   std::vector<OutageWindow> outages;
   std::vector<CallKind> open{};  // answered whatever key is shown, and without one
+  // Whoever shows it may make and end keys (docs/sandbox.md); empty: nobody.
+  std::string admin_secret{};
+};
+
+// How the administration of a face misbehaves.
+enum class AdminFault {
+  none,
+  refuse,  // 500, and nothing is done
+  deny,    // 403, and nothing is done
+  lose,    // it is done, and the connection closed without an answer
+};
+std::string_view to_string(AdminFault fault);
+std::optional<AdminFault> admin_fault_from_string(std::string_view name);
+
+struct AdminPlan {
+  AdminFault fault = AdminFault::none;
+  bool at_making = true;  // of keys; else at ending them
+  int times = 0;          // so many calls, then it works again
+  // A key that was made is refused for so long.
+  std::chrono::nanoseconds settles_after{0};
+  bool broke = false;  // keys that were made have no balance: they list models and cannot chat
+};
+
+struct AdminCounts {
+  std::int64_t made = 0;
+  std::int64_t ended = 0;
+  std::vector<std::string> live;  // names of the keys that were made and not ended
 };
 
 struct SandboxKey {
@@ -111,6 +138,8 @@ class Sandbox {
   Status set_outage(std::string_view face, Outage mode);
   Status add_key(SandboxKey key);
   [[nodiscard]] SandboxCounts counts() const;
+  void set_admin_plan(std::string_view face, const AdminPlan& plan);
+  [[nodiscard]] AdminCounts admin_counts(std::string_view face) const;
 
  private:
   struct Impl;

@@ -175,6 +175,7 @@ Result<SandboxFace> read_face(const json& value, const std::string& where) {
   members.text("name", face.name);
   members.duration("latency", face.latency);
   members.duration("jitter", face.jitter);
+  members.text("admin_secret", face.admin_secret);
   members.list("outages", read_outage, face.outages);
   members.list("open", read_call_kind, face.open);
   KH_TRY(members.finish());

@@ -160,6 +160,12 @@ Status World::add_key(SandboxKey key) {
   return insert(std::move(key));
 }
 
+std::string World::face_of(std::string_view key) {
+  MutexLock lock(mutex_);
+  const KeyLife* life = find_by_id(key);
+  return life == nullptr ? "" : life->key.face;
+}
+
 World::KeyLife* World::find_by_id(std::string_view id) {
   for (const auto& life : keys_)
     if (life->key.id == id)

@@ -45,6 +45,8 @@ class World {
                        Offset now) KH_EXCLUDES(mutex_);
   Status set_outage(std::string_view face, Outage mode) KH_EXCLUDES(mutex_);
   Status add_key(SandboxKey key) KH_EXCLUDES(mutex_);
+  // The face of a key; "" when there is no such key.
+  std::string face_of(std::string_view key) KH_EXCLUDES(mutex_);
   SandboxCounts counts() const KH_EXCLUDES(mutex_);
   // For GET /sandbox/state.
   nlohmann::json describe(Offset now) KH_EXCLUDES(mutex_);

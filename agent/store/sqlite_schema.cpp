@@ -305,6 +305,7 @@ CREATE TABLE credential (
 
 ALTER TABLE rotation ADD COLUMN mode TEXT NOT NULL DEFAULT 'switch';
 ALTER TABLE rotation ADD COLUMN credential TEXT NOT NULL DEFAULT '';
+UPDATE rotation SET state = 'staged' WHERE state = 'verified' AND final = 0;
 )sql";
 
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.

@@ -171,6 +171,13 @@ class Agent:
     def post(self, path, body=None):
         return http_request("POST", self.url(path), body if body is not None else {}, self.token, 40)
 
+    def wait_committed(self, pool):
+        """Its newest rotation is through: consumers have the key, and it was seen to work."""
+        def through():
+            rows = self.get(f"/api/v1/rotations?pool={pool}")
+            return rows and rows[0]["state"] in ("committed", "retiring", "retired")
+        return wait_until(through, f"pool {pool} has rotated")
+
     def key(self, name):
         return self.get(f"/api/v1/keys/{name}")
 

@@ -236,7 +236,7 @@ class CommandLine(EndToEnd):
                       environment_for(names)).start()
         for name in names:
             agent.wait_state(name, "healthy")
-        wait_until(lambda: agent.get("/api/v1/pools/prod")["active"], "a key is active")
+        agent.wait_committed("prod")
         status = json.loads(agent.cli("status", "--json").stdout)
         self.assertEqual(set(status["keys"][0]) & {"id", "provider", "state", "verdict", "since", "quotas"},
                          {"id", "provider", "state", "verdict", "since", "quotas"})

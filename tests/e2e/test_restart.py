@@ -116,6 +116,7 @@ class Restart(EndToEnd):
             status, body = http_request("GET", agent.url("/api/v1/pools/prod/active"), token=agent.token)
             return body if status == 200 else None
         active = wait_until(published, "prod is published")
+        agent.wait_committed("prod")
         answer = []
         waiting = threading.Thread(target=lambda: answer.append(http_request(
             "GET", agent.url(f"/api/v1/pools/prod/active?generation={active['generation']}&wait=20s"), token=agent.token, timeout=30)))

@@ -79,8 +79,10 @@ Action define_rotate(CLI::App& app) {
       else
         print_rotation(context, *answer);
       const std::string state = (*answer)["state"];
-      return state == "committed" || options->dry_run ? (state == "refused" ? kBadNews : kFine)
-                                                      : kBadNews;
+      // From `verified` on consumers have a key that works; what is left is to end the last one.
+      const bool switched =
+          state == "verified" || state == "committed" || state == "retiring" || state == "retired";
+      return switched || (options->dry_run && state != "refused") ? kFine : kBadNews;
     });
   };
 }

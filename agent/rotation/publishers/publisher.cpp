@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
@@ -32,6 +33,40 @@ void append_quoted_secret(std::string& out, std::string_view secret) {
   out += '"';
 }
 
+// NAME=value for a shell and for systemd's EnvironmentFile. Quoted only where it must be: `docker
+// --env-file` takes quotes for a part of the value.
+void append_variable(std::string& out, std::string_view name, std::string_view value) {
+  constexpr std::string_view kPlain = "_-./:+=@%,";
+  const bool plain = std::all_of(value.begin(), value.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kPlain.find(c) != std::string_view::npos;
+  });
+  out += name;
+  out += '=';
+  if (!plain)
+    out += '\'';
+  for (const char c : value) {
+    if (c == '\'')
+      out += "'\\'";
+    out += c;
+  }
+  if (!plain)
+    out += '\'';
+  out += '\n';
+}
+
+Secret variables(const std::string& secret_name, const Publication& publication) {
+  std::string text;
+  text.reserve(1024 + secret_name.size() + 4 * publication.secret.size());  // no copy left behind
+  append_variable(text, secret_name, publication.secret.reveal());
+  append_variable(text, "KEYHERD_POOL", publication.pool);
+  append_variable(text, "KEYHERD_KEY", publication.key);
+  append_variable(text, "KEYHERD_GENERATION", std::to_string(publication.generation));
+  append_variable(text, "KEYHERD_PUBLISHED_AT", format_rfc3339(publication.published_at));
+  append_variable(text, "KEYHERD_VALID_UNTIL", format_rfc3339(publication.valid_until));
+  return Secret(std::move(text));
+}
+
 }  // namespace
 
 Result<Secret> published_document(const Publication& publication) {
@@ -53,6 +88,19 @@ Result<Secret> published_document(const Publication& publication) {
   append_quoted_secret(document, secret);
   document += tail;
   return Secret(std::move(document));
+}
+
+Result<Secret> published_text(const model::PublishFile& file, const Publication& publication) {
+  KH_ASSIGN(Secret document, published_document(publication));  // checks the secret
+  switch (file.shape) {
+    case model::FileTemplate::json:
+      return document;
+    case model::FileTemplate::env:
+      return variables(file.variable, publication);
+    case model::FileTemplate::raw:
+      return publication.secret.clone();
+  }
+  return document;
 }
 
 Status publish(const model::PublishTarget& target, const Publication& publication,

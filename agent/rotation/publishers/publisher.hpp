@@ -48,4 +48,7 @@ Status publish(const model::PublishTarget& target, const Publication& publicatio
 // secret is empty or not text.
 Result<Secret> published_document(const Publication& publication);
 
+// What a file of this shape holds; json is published_document().
+Result<Secret> published_text(const model::PublishFile& file, const Publication& publication);
+
 }  // namespace keyherd::rotation

@@ -36,13 +36,16 @@ std::string with_line(SectionId id, std::string_view name, const std::string& li
   std::string publish = "file = \"/run/a.json\"";
   if (id == SectionId::publish && name == "timeout")
     publish = "exec = [\"/bin/true\"]";
-  else if (id == SectionId::publish && name != "mode")
+  else if (id == SectionId::publish && name != "mode" && name != "template" && name != "variable")
     publish = "webhook = \"https://h.example\"";
+  if (id == SectionId::publish && name == "variable")
+    publish += ", template = \"env\"";
   if (id == SectionId::publish && !line.empty())
     publish += ", " + line;
   return "[agent]\n" + in(SectionId::agent) + "[providers.p]\ntype = \"deepseek\"\n" +
          in(SectionId::provider) + "[providers.p.probe]\n" + in(SectionId::probe) +
          "[keys.k]\nprovider = \"p\"\nsecret = \"env:K\"\n" + in(SectionId::key) +
+         "[issuers.i]\ntype = \"openrouter\"\nadmin_secret = \"env:I\"\n" + in(SectionId::issuer) +
          "[quotas.q]\nlimit = 5\n" + in(SectionId::quota) + "[pools.o]\nkeys = [\"k\"]\n" +
          in(SectionId::pool) + (id == SectionId::pool ? "" : "publish = [{ " + publish + " }]\n") +
          "[usage_logs.u]\npath = \"/u.log\"\n" + in(SectionId::usage_log) +
@@ -76,6 +79,9 @@ TEST_CASE("the choices of the schema are the names of the enums") {
   check_choices(SectionId::pool, "strategy", model::strategy_from_string, 5);
   check_choices(SectionId::pool, "catch_up", model::catch_up_from_string, 2);
   check_choices(SectionId::pool, "rotate_on", model::rotate_on_from_string, 4);
+  check_choices(SectionId::pool, "mode", model::rotation_mode_from_string, 6);
+  check_choices(SectionId::publish, "template", model::file_template_from_string, 3);
+  check_choices(SectionId::issuer, "type", model::issuer_type_from_string, model::kIssuerTypeCount);
   check_choices(SectionId::token, "role", model::role_from_string, model::kRoleCount);
   const auto types = choice_list(*find_field(section(SectionId::provider), "type"));
   CHECK(types == model::provider_types());

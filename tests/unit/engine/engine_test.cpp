@@ -287,6 +287,34 @@ TEST_CASE("while the disk is full nothing counts and nothing is lost") {
   CHECK(world.key("k1").quotas[0].used == 150);
 }
 
+TEST_CASE("an emergency while a decision cannot be saved waits, and gets a generation of its own") {
+  World world(kConfig);
+  world.start();
+  world.advance(5s);
+  const int steps = world.published_steps;
+  world.effect = [&] { world.store_fails = world.published_steps > steps; };
+  world.call([](engine::Engine& engine, Instant now) {
+    engine.rotate({"prod", "k2", "a test", "admin", false}, now);
+  });
+  REQUIRE(world.file("prod.json")["key"] == "k2");
+  REQUIRE(world.active("prod") == "k1");
+  world.provider.status["sk-world-k1"] = 401;
+  world.provider.status["sk-world-k2"] = 401;
+  std::map<std::int64_t, std::string> published;
+  for (int i = 0; i < 90; ++i) {
+    world.advance(10s);
+    if (i == 60) {
+      world.effect = [] {};
+      world.store_fails = false;
+    }
+    const auto file = world.file("prod.json");
+    const auto known = published.emplace(file["generation"], file["key"]).first;
+    REQUIRE(known->second == file["key"]);
+  }
+  CHECK(published == std::map<std::int64_t, std::string>{{2, "k2"}, {3, "k3"}});
+  CHECK(world.active("prod") == "k3");
+}
+
 TEST_CASE("a step of the wall clock is noticed and counts nothing twice") {
   World world(kConfig);
   world.start();

@@ -110,14 +110,14 @@ TEST_CASE("jitter delays every firing of a pool by the same time") {
 }
 
 TEST_CASE("five hundred pools of one schedule are spread over the jitter") {
-  std::set<std::chrono::minutes::rep> minutes;
+  std::set<std::chrono::minutes::rep> delays;
   for (int i = 0; i < 500; ++i) {
     const auto delay = cron::stable_delay("pool-" + std::to_string(i), 10min);
     REQUIRE(delay >= 0s);
     REQUIRE(delay < 10min);
-    minutes.insert(std::chrono::floor<std::chrono::minutes>(delay).count());
+    delays.insert(std::chrono::floor<std::chrono::minutes>(delay).count());
   }
-  CHECK(minutes.size() == 10);
+  CHECK(delays.size() == 10);
   CHECK(cron::stable_delay("prod", 0s) == 0s);
 }
 

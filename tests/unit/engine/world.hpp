@@ -18,6 +18,7 @@
 #include "config/load.hpp"
 #include "engine/engine.hpp"
 #include "rotation/runner.hpp"
+#include "store/keyring.hpp"
 #include "store/memory_store.hpp"
 #include "support/manual_clock.hpp"
 #include "support/memory_files.hpp"
@@ -127,18 +128,23 @@ class World : public engine::Effects {
     for (const auto& problem : loaded.errors)
       throw std::runtime_error(config::to_string(problem));
     std::map<std::string, std::string> variables;
-    for (const model::Key& key : loaded.config->keys)
-      variables[key.secret.name] = secret_of(key.id);
+    for (const model::Key& key : loaded.config->keys) {
+      if (key.secret.kind == model::SecretRef::Kind::env)
+        variables[key.secret.name] = secret_of(key.id);
+    }
     const FixedEnvironment environment(variables);
-    auto setup = engine::make_setup(std::move(*loaded.config),
-                                    {environment, files, redactor, "installation"}, {});
     const auto state = store->load();
+    keyring = std::make_unique<store::Keyring>(
+        store::MasterKey::parse(Secret(std::string(64, 'a'))).value(), state->sealed);
+    auto setup =
+        engine::make_setup(std::move(*loaded.config),
+                           {environment, files, redactor, "installation", keyring.get()}, {});
     events_.clear();
     tailer = std::make_unique<usage::Tailer>(files, std::vector<model::UsageLog>{}, state->cursors);
     tailer->restore_seen(state->seen);
     engine_ = std::make_unique<engine::Engine>(engine::EngineOptions{
         *this, [this](engine::Event event) { events_.push_back(std::move(event)); }, random, *log,
-        published});
+        published, keyring.get()});
     if (!setup || !state || !engine_->start(*setup, *state, clock.now()))
       throw std::runtime_error("the engine does not start");
     settle();
@@ -218,15 +224,14 @@ class World : public engine::Effects {
   bool start_probe(engine::ProbeOrder order) override {
     engine::ProbeFinished finished;
     finished.order = order.id;
-    finished.evidence = probe::run_probe(order.job, transport, redactor, clock, {});
+    finished.evidence = probe::run_probe(order.job, *wire, redactor, clock, {});
     events_.emplace_back(std::move(finished));
     return true;
   }
   void run_step(engine::StepOrder order) override {
-    ++published_steps;
-    const rotation::PublishContext context{files, transport, redactor, {}};
-    events_.emplace_back(
-        engine::StepFinished{rotation::run_step(order.request, *order.secret, context, {})});
+    effect();
+    events_.emplace_back(engine::StepFinished{carry_out(order)});
+    effect();
   }
   void with_store(std::function<void(store::Store&)> job) override {
     if (store_fails) {
@@ -234,7 +239,9 @@ class World : public engine::Effects {
       job(full);
       return;
     }
+    effect();
     job(*store);
+    effect();
   }
   void acknowledge(const std::string& source, std::uint64_t batch) override {
     tailer->committed(source, batch);
@@ -252,6 +259,10 @@ class World : public engine::Effects {
   ManualClock clock;
   FakeProvider provider;
   ScriptedTransport transport;
+  net::Transport* wire = &transport;  // what probes, hooks and issuers use
+  std::unique_ptr<store::Keyring> keyring;
+  // Called before and after each effect, and may throw: then the process has died there.
+  std::function<void()> effect = [] {};
   MemoryFileSystem files;
   Redactor redactor;
   SeededRandom random{42};
@@ -263,6 +274,19 @@ class World : public engine::Effects {
   bool store_fails = false;
 
  private:
+  rotation::StepDone carry_out(const engine::StepOrder& order) {
+    if (engine::is_issuers(order.request.kind)) {
+      const Secret admin("sk-admin-secret");
+      return rotation::run_issue(order.request, {*order.issuer, order.slot, order.secret.get()},
+                                 {*wire, redactor, &admin}, {});
+    }
+    ++published_steps;
+    if (!order.secret)
+      return rotation::fail_step(order.request, Error{ErrorCode::unavailable, "no secret"});
+    const rotation::PublishContext context{files, *wire, redactor, {}};
+    return rotation::run_step(order.request, *order.secret, context, {});
+  }
+
   void poll_logs() {
     for (model::Tally& tally : tailer->poll(clock.now()))
       events_.emplace_back(engine::TallyArrived{std::move(tally)});

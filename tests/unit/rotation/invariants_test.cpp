@@ -98,7 +98,7 @@ class World {
     if (!plan->supersedes.empty()) {
       REQUIRE(row_);
       REQUIRE(plan->supersedes == row_->id);
-      commit(rotation::abandon(*row_, "overtaken", herd_.now));
+      commit(rotation::abandon(context(), *row_, "overtaken"));
     }
     REQUIRE_FALSE(row_);  // at most one in flight
     generation_before_ = herd_.state.generation;
@@ -115,10 +115,10 @@ class World {
   void run() {
     StepDone done;
     done.request = *next_;
-    if (done.request.kind == Kind::verify) {
+    if (done.request.kind == Kind::verify || done.request.kind == Kind::confirm) {
       const auto* member = rotation::find(herd_.members, done.request.key);
       if (member->state != KeyState::healthy || !member->verified)
-        done.verified = fail(ErrorCode::invalid, "not ok");
+        done.status = fail(pick(2) == 0 ? ErrorCode::denied : ErrorCode::unavailable, "not ok");
     }
     for (const auto& target : done.request.targets) {
       if (pick(30) == 0)
@@ -231,7 +231,7 @@ TEST_CASE("while any key is usable, the active one becomes usable within a few s
     REQUIRE(rotation::find(herd.members, plan->to)->state == KeyState::healthy);
     const auto transition =
         rotation::begin({herd.pool, herd.state, false, std::nullopt, herd.now}, *plan, "r");
-    REQUIRE(transition.rotation.state == RotationState::committed);
+    REQUIRE(transition.rotation.state == RotationState::published);
     REQUIRE(transition.pool->active == plan->to);
   }
 }

@@ -343,7 +343,93 @@ TEST_CASE("a dry run shows the steps in their order") {
         std::vector<std::string>{"probe k2, and go on only if the answer is ok",
                                  "write k2 to file:/run/keyherd/prod.json",
                                  "make k2 the active key in place of k1",
-                                 "call exec:/usr/local/bin/reload-app"});
+                                 "call exec:/usr/local/bin/reload-app",
+                                 "probe k2 again, and go back to k1 if it does not work"});
+}
+
+namespace {
+
+rotation::Candidate slot(std::string id, bool has_secret = false) {
+  rotation::Candidate made = key(std::move(id));
+  made.slot = rotation::Candidate::Slot::free;
+  made.secret_loaded = has_secret;
+  if (!has_secret)
+    made.state = KeyState::unknown;
+  return made;
+}
+
+Herd issuing(std::vector<rotation::Candidate> members) {
+  Herd herd(std::move(members));
+  herd.pool.mode = model::RotationMode::provision;
+  herd.pool.issuer = "office";
+  return herd;
+}
+
+}  // namespace
+
+TEST_CASE("where an issuer makes secrets, a schedule and a person get a new one") {
+  const Herd herd = issuing({key("k1"), slot("k2", true), slot("k3")});
+  for (const auto& request : {by_schedule(), by_hand()}) {
+    const auto plan = herd.plan(request);
+    REQUIRE(plan);
+    CHECK(plan->mint);
+    CHECK(plan->to == "k3");  // the empty one first: a spare that works is kept
+  }
+  const auto steps = rotation::describe(*herd.plan(by_hand()), herd.pool);
+  CHECK(steps.front() ==
+        "have issuer office make a new secret for k3, seal it, and probe it until it is proven");
+  CHECK(steps.back().find("end k1 at its provider, not before 1h") == 0);
+}
+
+TEST_CASE("an emergency takes a spare that works, and has one made only when there is none") {
+  const auto with_spare = issuing({key("k1"), slot("k2", true), slot("k3")}).plan(emergency());
+  REQUIRE(with_spare);
+  CHECK_FALSE(with_spare->mint);
+  CHECK(with_spare->to == "k2");
+  const auto without = issuing({key("k1"), slot("k2")}).plan(emergency());
+  REQUIRE(without);
+  CHECK(without->mint);
+  CHECK(without->verify_first);
+}
+
+TEST_CASE("a person may name a spare; an empty key that is named gets a secret") {
+  const Herd herd = issuing({key("k1"), slot("k2", true), slot("k3")});
+  CHECK_FALSE(herd.plan(by_hand("k2"))->mint);
+  CHECK(herd.plan(by_hand("k3"))->mint);
+}
+
+TEST_CASE("without a free key nothing is made, and the reason is said") {
+  Herd herd = issuing({key("k1"), slot("k2")});
+  herd.members[1].slot = rotation::Candidate::Slot::busy;
+  herd.members[1].slot_note = "is still being retired";
+  const auto plan = herd.plan(by_hand());
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().guard == rotation::Guard::no_slot);
+  CHECK(plan.error().message ==
+        "pool prod: no key is free for a new secret: k2 is still being retired");
+}
+
+TEST_CASE("a rotation that is on its way to a new secret is not begun anew") {
+  Herd herd = issuing({key("k1"), slot("k2"), slot("k3", true)});
+  model::Rotation minting = rotation_to("k2", herd.now, model::RotationState::minted);
+  minting.credential = "keyherd-r";
+  herd.history = {minting};
+  CHECK(herd.plan(by_hand()).error().guard == rotation::Guard::conflict);
+  // A spare that works is taken all the same.
+  const auto saved = herd.plan(emergency());
+  REQUIRE(saved);
+  CHECK(saved->to == "k3");
+  CHECK(saved->supersedes == minting.id);
+  herd.members[2].state = KeyState::dead;
+  herd.members[2].slot = rotation::Candidate::Slot::none;
+  CHECK(herd.plan(emergency()).error().guard == rotation::Guard::conflict);
+}
+
+TEST_CASE("a rotation that only retires the last key holds nobody up") {
+  Herd herd({key("k1"), key("k2")});
+  herd.history = {
+      rotation_to("k1", herd.now - std::chrono::hours(1), model::RotationState::retiring)};
+  CHECK(herd.plan(by_hand()).has_value());
 }
 
 TEST_CASE("a decision is due again at half its validity") {

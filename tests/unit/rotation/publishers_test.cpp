@@ -107,6 +107,20 @@ TEST_CASE("secrets of any text survive the JSON of the document") {
   }
 }
 
+TEST_CASE("a file may hold variables, or the secret alone") {
+  const Secret secret("sk-it's-$HOME");
+  const rotation::Publication publication{"prod", "k1", secret, 8, kNow, kNow, "r1"};
+  model::PublishFile file;
+  file.shape = model::FileTemplate::env;
+  file.variable = "OPENAI_API_KEY";
+  CHECK(rotation::published_text(file, publication)->reveal() ==
+        "OPENAI_API_KEY='sk-it'\\''s-$HOME'\n"
+        "KEYHERD_POOL=prod\nKEYHERD_KEY=k1\nKEYHERD_GENERATION=8\n"
+        "KEYHERD_PUBLISHED_AT=2026-05-01T00:00:00Z\nKEYHERD_VALID_UNTIL=2026-05-01T00:00:00Z\n");
+  file.shape = model::FileTemplate::raw;
+  CHECK(rotation::published_text(file, publication)->reveal() == secret.reveal());
+}
+
 TEST_CASE("what is not text, or nothing, is not published") {
   Desk desk;
   for (const std::string text : {"", "\xff\xfe"}) {

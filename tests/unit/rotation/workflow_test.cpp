@@ -69,7 +69,7 @@ struct Play {
   void verified(Status outcome = {}) {
     StepDone done;
     done.request = *next;
-    done.verified = std::move(outcome);
+    done.status = std::move(outcome);
     accept(done);
   }
 
@@ -141,11 +141,15 @@ TEST_CASE("a switch is probed, written, told and committed, one generation furth
   CHECK(play.next->published_at == published_at);
 
   play.told_all();
+  REQUIRE(play.next);
+  CHECK(play.next->kind == Kind::confirm);
+  CHECK(play.next->key == "k2");
+  play.verified();
   CHECK_FALSE(play.next);
   CHECK(play.row.generation == 8);
   CHECK(play.counted.empty());
-  CHECK(play.path() == Path{RotationState::planned, RotationState::verified,
-                            RotationState::published, RotationState::committed});
+  CHECK(play.path() == Path{RotationState::planned, RotationState::staged, RotationState::published,
+                            RotationState::verified, RotationState::committed});
 }
 
 TEST_CASE("an emergency writes first and asks for a probe at once") {
@@ -157,7 +161,7 @@ TEST_CASE("an emergency writes first and asks for a probe at once") {
   plan.verify_first = false;
   const Transition transition = rotation::begin(play.context(), plan, "r1");
   CHECK(transition.probe_now);
-  CHECK(transition.rotation.state == RotationState::verified);
+  CHECK(transition.rotation.state == RotationState::staged);
   REQUIRE(transition.next);
   CHECK(transition.next->kind == Kind::publish);
 }
@@ -165,8 +169,9 @@ TEST_CASE("an emergency writes first and asks for a probe at once") {
 TEST_CASE("a pool without targets is switched for the API alone") {
   Play play({});
   play.begin(false);
-  CHECK(play.row.state == RotationState::committed);
   CHECK(play.state.active == "k2");
+  play.verified();
+  CHECK(play.row.state == RotationState::committed);
   CHECK(play.state.generation == 8);
 }
 
@@ -241,6 +246,7 @@ TEST_CASE("without a working previous key it goes on, and the other file is trie
   CHECK(play.next->targets == Targets{kFileA});
   CHECK(play.next->delay == seconds(1));
   play.told_all();
+  play.verified();
   CHECK(play.row.state == RotationState::committed);
   CHECK(play.counted == std::vector{RotationFailure::publish});
 }
@@ -278,6 +284,7 @@ TEST_CASE("a hook that asks for patience is counted only when it never comes rig
   play.told({}, ErrorCode::unavailable);
   CHECK(play.counted.empty());
   play.told_all();
+  play.verified();
   CHECK(play.row.state == RotationState::committed);
   CHECK(play.counted.empty());
 
@@ -291,11 +298,12 @@ TEST_CASE("a hook that asks for patience is counted only when it never comes rig
 TEST_CASE("a webhook that is never reached leaves the rotation committed, with a note") {
   Play play({kWebhook});
   play.begin(false);
-  while (play.next)
+  while (play.next->kind == Kind::deliver)
     play.told({});
+  const std::string note = play.row.steps.back().note;
+  play.verified();
   CHECK(play.row.state == RotationState::committed);
-  CHECK(play.row.steps.back().note ==
-        "k2 is live, but after 6 attempts: webhook:https://example.com: no");
+  CHECK(note == "k2 is live, but after 6 attempts: webhook:https://example.com: no");
   CHECK(play.counted == std::vector{RotationFailure::hook});
 }
 
@@ -347,7 +355,7 @@ TEST_CASE("a crash in any state is continued to the same end") {
         CHECK(play.next->rotation == "r1");
         CHECK(play.next->after_crash);
       }
-      if (play.next->kind == Kind::verify)
+      if (play.next->targets.empty())
         play.verified();
       else
         play.told_all();
@@ -396,23 +404,25 @@ TEST_CASE("a row that has ended stays as it is") {
   }
 }
 
-TEST_CASE("a row of a newer version's state is left to a person") {
-  for (const auto state : {RotationState::minted, RotationState::staged, RotationState::retiring}) {
+TEST_CASE("what waits for others waits on after a crash") {
+  for (const auto state : {RotationState::verified, RotationState::retiring}) {
     Play play({kFileA});
     play.row = rotation_to("k2", kNow, state);
     play.crash_and_resume();
     CHECK_FALSE(play.next);
-    CHECK(play.row.state == RotationState::needs_human);
+    CHECK(play.row.state == state);
   }
 }
 
 TEST_CASE("an abandoned rotation ends where its effects are") {
   const auto end = [](RotationState state) {
-    return rotation::abandon(rotation_to("k2", kNow, state), "the pool is gone", kNow)
+    const Play play({});
+    return rotation::abandon(play.context(), rotation_to("k2", kNow, state), "the pool is gone")
         .rotation.state;
   };
   CHECK(end(RotationState::planned) == RotationState::refused);
-  CHECK(end(RotationState::verified) == RotationState::needs_human);
+  CHECK(end(RotationState::staged) == RotationState::needs_human);
+  CHECK(end(RotationState::verified) == RotationState::committed);
   CHECK(end(RotationState::published) == RotationState::committed);
   CHECK(end(RotationState::rolled_back) == RotationState::rolled_back);
 }

@@ -109,9 +109,13 @@ TEST_CASE("a file of format 1 becomes the newest without losing a row") {
   for (const auto& [table, rows] : before) {
     INFO(table);
     REQUIRE(after.at(table).size() == rows.size());
-    // Columns may have come since, at the end.
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      CHECK(after.at(table)[i].substr(0, rows[i].size()) == rows[i]);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::string expected = rows[i];
+      // What was verified but not published is called staged since format 5.
+      if (const auto at = expected.find("|verified|0|"); at != std::string::npos)
+        expected.replace(at, 12, "|staged|0|");
+      CHECK(after.at(table)[i].substr(0, expected.size()) == expected);  // columns may have come
+    }
   }
   CHECK(Database(path).ask("PRAGMA user_version") ==
         std::vector<std::string>{std::to_string(store::kFormatVersion) + "|"});
