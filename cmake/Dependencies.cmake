@@ -34,6 +34,7 @@ keyherd_need(SQLite3 libsqlite3-dev)
 # cpp-httplib crashes when its macros differ from the library's: only its own pkg-config flags do.
 keyherd_need_pkg(HTTPLIB cpp-httplib libcpp-httplib-dev)
 keyherd_need_pkg(SODIUM libsodium libsodium-dev)
+keyherd_need_pkg(CRYPT libxcrypt libcrypt-dev)
 if(KEYHERD_TESTS)
   keyherd_need(Catch2 catch2 2.13...<3)
 endif()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/guard.hpp"
 #include "api/responses.hpp"
 #include "api/scrape_answer.hpp"
 #include "api/usage_answer.hpp"
@@ -44,13 +45,6 @@ ServerResponse respond_usage(const UsageAnswer& answer) {
   return response;
 }
 
-// Who is asking: the token's principal; without configured tokens (loopback only) a reader.
-std::optional<Principal> principal_of(const Access& access, const ServerRequest& request) {
-  if (access.tokens.empty())
-    return Principal{Role::read, {}};
-  return access.tokens.find(request.header("authorization"));
-}
-
 // One handler method a route; shared by all workers, so everything it holds is immutable or safe.
 class Api {
  public:
@@ -85,11 +79,11 @@ class Api {
   }
 
   Answer status(const ServerRequest& request) const {
-    return respond(200, status_json(*parts_.control.snapshot(), caller(request)));
+    return respond(200, status_json(*parts_.control.snapshot(), caller_of(request)));
   }
 
   Answer keys(const ServerRequest& request) const {
-    return respond(200, keys_json(*parts_.control.snapshot(), caller(request)));
+    return respond(200, keys_json(*parts_.control.snapshot(), caller_of(request)));
   }
 
   Answer key(const ServerRequest& request) const { return with_key(request, key_json); }
@@ -130,7 +124,7 @@ class Api {
   }
 
   Answer pools(const ServerRequest& request) const {
-    return respond(200, pools_json(*parts_.control.snapshot(), caller(request)));
+    return respond(200, pools_json(*parts_.control.snapshot(), caller_of(request)));
   }
 
   Answer pool(const ServerRequest& request) const {
@@ -206,7 +200,7 @@ class Api {
   }
 
   Answer rotations(const ServerRequest& request) const {
-    const Principal who = caller(request);
+    const Principal who = caller_of(request);
     return when_ready<std::vector<model::Rotation>>(
         parts_.clock, parts_.control.rotations(request.parameter("pool").value_or(""), 200),
         [who](const std::vector<model::Rotation>& rows) {
@@ -226,7 +220,7 @@ class Api {
     if (!count || *count < 1 || *count > 1'000 || !from)
       return respond_error(400, "invalid", "use ?from=<RFC 3339>&count=1..1000");
     json list = json::array();
-    const Principal who = caller(request);
+    const Principal who = caller_of(request);
     for (const auto& firing : parts_.control.schedule(*from, static_cast<std::size_t>(*count))) {
       if (who.may_see_pool(firing.schedule))
         list.push_back(firing_json(firing));
@@ -240,7 +234,7 @@ class Api {
     if (!asked)
       return respond_error(asked.error());
     const auto make = [asked = *asked, snapshot = parts_.control.snapshot(),
-                       who = caller(request)](const ReadUsage& read) {
+                       who = caller_of(request)](const ReadUsage& read) {
       return make_usage_answer(asked, *snapshot, who, read);
     };
     return when_ready<UsageAnswer>(parts_.clock, parts_.control.usage(make), respond_usage);
@@ -254,7 +248,7 @@ class Api {
     if (!range->from)
       range->from = range->to.value_or(parts_.clock.now().wall) - kDefaultRange;
     const auto snapshot = parts_.control.snapshot();
-    const Principal who = caller(request);
+    const Principal who = caller_of(request);
     return when_ready<std::vector<model::WalletDrain>>(
         parts_.clock, parts_.control.drains(*range),
         [snapshot, who](std::vector<model::WalletDrain> drains) {
@@ -263,7 +257,7 @@ class Api {
   }
 
   Answer deliver_usage(const ServerRequest& request) const {
-    return api::deliver_usage(parts_, caller(request), request);
+    return api::deliver_usage(parts_, caller_of(request), request);
   }
 
  private:
@@ -277,18 +271,15 @@ class Api {
     }
     return range;
   }
-  Principal caller(const ServerRequest& request) const {
-    // The guard let the request in, so there is one.
-    return principal_of(*parts_.access(), request).value_or(Principal{});
-  }
-  std::string actor(const ServerRequest& request) const {
-    return "api:" + std::string(model::to_string(caller(request).role));
+  static std::string actor(const ServerRequest& request) {
+    const Principal& who = caller_of(request);
+    return "api:" + (who.name.empty() ? std::string(model::to_string(who.role)) : who.name);
   }
 
   const model::PoolView* visible_pool(const model::Snapshot& snapshot,
                                       const ServerRequest& request) const {
     const std::string& id = request.captures.at(0);
-    return caller(request).may_see_pool(id) ? model::find_pool(snapshot, id) : nullptr;
+    return caller_of(request).may_see_pool(id) ? model::find_pool(snapshot, id) : nullptr;
   }
   static ServerResponse no_pool(const ServerRequest& request) {
     return respond_error(404, "not_found",
@@ -298,7 +289,7 @@ class Api {
   const model::KeyView* visible_key(const model::Snapshot& snapshot,
                                     const ServerRequest& request) const {
     const std::string& id = request.captures.at(0);
-    return may_see_key(snapshot, caller(request), id) ? model::find_key(snapshot, id) : nullptr;
+    return may_see_key(snapshot, caller_of(request), id) ? model::find_key(snapshot, id) : nullptr;
   }
   static ServerResponse no_key(const ServerRequest& request) {
     return respond_error(404, "not_found",
@@ -396,36 +387,6 @@ std::optional<Role> needed_role(const net::Route& route) {
   return Role::admin;
 }
 
-std::optional<ServerResponse> guard(const ApiParts& parts, const ServerRequest& request,
-                                    const net::Route& route) {
-  const auto access = parts.access();
-  if (!is_allowed_host(request.header("host"), access->listen_address))
-    return respond_error(421, "denied", "this Host is not served here");
-  const auto needed = needed_role(route);
-  if (!needed)
-    return std::nullopt;
-  if (request.method != "GET" && request.method != "HEAD" &&
-      !request.header("sec-fetch-site").empty() &&
-      request.header("sec-fetch-site") != "same-origin")
-    return respond_error(403, "denied", "cross-site requests are refused");
-  const auto who = principal_of(*access, request);
-  if (who && model::includes(who->role, *needed))
-    return std::nullopt;
-  parts.exposition.count_auth_failure();
-  if (!who) {
-    ServerResponse response =
-        respond_error(401, "denied", "a token is needed: Authorization: Bearer …");
-    response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return response;
-  }
-  if (access->tokens.empty())
-    return respond_error(403, "denied",
-                         "this needs a token with role " + std::string(model::to_string(*needed)) +
-                             "; none is configured: add [[web.tokens]]");
-  return respond_error(403, "denied",
-                       "this needs the role " + std::string(model::to_string(*needed)));
-}
-
 }  // namespace
 
 const std::vector<RouteInfo>& route_table() {
@@ -451,9 +412,16 @@ std::vector<net::Route> make_routes(const ApiParts& parts) {
 }
 
 void install_hooks(net::ServerOptions& options, const ApiParts& parts) {
-  options.guard = [parts](const ServerRequest& request, const net::Route& route) {
-    return guard(parts, request, route);
+  const auto guard = std::make_shared<Guard>(Guard::Parts{
+      parts.clock, parts.access, needed_role, [parts] { parts.exposition.count_auth_failure(); }});
+  options.guard = [guard](ServerRequest& request, const net::Route& route, bool may_take_long) {
+    return guard->admit(request, route, may_take_long);
   };
+  options.headers = {{"X-Content-Type-Options", "nosniff"},
+                     {"X-Frame-Options", "DENY"},
+                     {"Referrer-Policy", "no-referrer"},
+                     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+                     {"Cache-Control", "no-store"}};
   options.error_body = [](int status, std::string_view code, std::string_view message) {
     return respond_error(status, code, message);
   };

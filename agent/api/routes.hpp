@@ -15,12 +15,6 @@
 
 namespace keyherd::api {
 
-// Swapped whole at a reload.
-struct Access {
-  Tokens tokens;
-  std::string listen_address = "127.0.0.1";
-};
-
 struct ApiParts {
   Control& control;
   metrics::Exposition& exposition;

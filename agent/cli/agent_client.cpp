@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/configuration.hpp"
+#include "config/secrets.hpp"
 #include "net/transport.hpp"
 
 namespace keyherd::cli {
@@ -13,22 +14,34 @@ using nlohmann::json;
 
 namespace {
 
-std::string base_url(const config::AgentSettings& agent) {
-  std::string host = agent.listen_address;
+std::string url_of(const config::Config& config) {
+  if (!config.client.url.empty())
+    return config.client.url;
+  std::string host = config.agent.listen_address;
   if (host == "0.0.0.0" || host == "::")
     host = "127.0.0.1";
   if (host.find(':') != std::string::npos)
     host = "[" + host + "]";
-  return "http://" + host + ":" + std::to_string(agent.listen_port);
+  return (config.tls ? "https://" : "http://") + host + ":" +
+         std::to_string(config.agent.listen_port);
 }
+
+// Whoever can read the configuration of an agent with TLS may trust the certificate in it.
+std::string ca_file_of(const Context& context, const config::Config& config) {
+  if (context.ca_file)
+    return *context.ca_file;
+  if (!config.client.ca_file.empty() || !config.tls)
+    return config.client.ca_file;
+  return config.tls->cert_file;
+}
+
+struct Login {
+  Secret secret;
+  std::string prefix = "Bearer ";
+};
 
 // The strongest token that can be read here; none is not an error until the agent asks for one.
 Secret find_token(Context& context, const config::Config& config) {
-  if (auto given = context.environment.get("KEYHERD_TOKEN")) {
-    Secret token(std::move(*given));
-    context.redactor.add(token);
-    return token;
-  }
   Secret best;
   std::optional<model::Role> best_role;
   for (const config::WebToken& token : config.tokens) {
@@ -40,6 +53,30 @@ Secret find_token(Context& context, const config::Config& config) {
     }
   }
   return best;
+}
+
+Result<Login> find_login(Context& context, const config::Config& config) {
+  if (auto given = context.environment.get("KEYHERD_TOKEN")) {
+    Secret token(std::move(*given));
+    context.redactor.add(token);
+    return Login{std::move(token)};
+  }
+  if (config.client.token) {
+    KH_ASSIGN(Secret token, key_secret(context, *config.client.token));
+    return Login{std::move(token)};
+  }
+  if (config.client.password) {
+    // Not under the rules of an API key: people choose passwords.
+    KH_ASSIGN(const Secret password,
+              config::resolve_secret(
+                  *config.client.password,
+                  {context.environment, context.files, std::chrono::seconds(10), context.keyring}));
+    context.redactor.add(password);
+    Secret credentials = net::basic_credentials(config.client.user, password);
+    context.redactor.add(credentials);
+    return Login{std::move(credentials), "Basic "};
+  }
+  return Login{find_token(context, config)};
 }
 
 ErrorCode code_of_status(int status) {
@@ -64,24 +101,37 @@ ErrorCode code_of_status(int status) {
 
 struct AgentClient::Impl {
   std::string url;
-  Secret token;
-  std::unique_ptr<net::Transport> transport = net::make_http_transport({"keyherd-cli", ""});
+  std::string ca_file;
+  Result<Login> login;
+  std::unique_ptr<net::Transport> transport;
 
   Result<net::HttpResponse> send(const std::string& method, const std::string& path,
                                  const std::string& body) {
+    if (!login)
+      return fail(with_context(login.error(), "signing in"));
     net::HttpRequest request;
     request.method = method;
     request.url = url + path;
     request.body = body;
-    request.secret = token.empty() ? nullptr : &token;
+    request.secret = login->secret.empty() ? nullptr : &login->secret;
+    request.secret_prefix = login->prefix;
+    request.ca_file = ca_file;
     request.timeout = std::chrono::seconds(40);
     request.max_response_bytes = 256U << 20U;
     auto response = transport->send(request, {});
     if (!response)
-      return fail(ErrorCode::unavailable, "no agent answers at " + url + " (" +
-                                              response.error().message +
-                                              "); start it with: keyherd run");
+      return fail(unreachable(response.error()));
     return response;
+  }
+
+  [[nodiscard]] Error unreachable(const Error& cause) const {
+    if (cause.code == ErrorCode::invalid)
+      return cause;
+    if (cause.message.find("certificate") != std::string::npos)
+      return {ErrorCode::unavailable,
+              cause.message + "; client.url and client.ca_file (or --ca-file) say what to expect"};
+    return {ErrorCode::unavailable,
+            "no agent answers at " + url + " (" + cause.message + "); start it with: keyherd run"};
   }
 
   Result<json> exchange(const std::string& method, const std::string& path,
@@ -105,10 +155,10 @@ struct AgentClient::Impl {
 };
 
 AgentClient::AgentClient(Context& context, const config::Config& config)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->url = base_url(config.agent);
-  impl_->token = find_token(context, config);
-}
+    : impl_(std::make_unique<Impl>(
+          Impl{url_of(config), ca_file_of(context, config), find_login(context, config),
+               net::make_http_transport({"keyherd-cli", "/etc/ssl/certs", config.client.cert_file,
+                                         config.client.key_file})})) {}
 AgentClient::~AgentClient() = default;
 
 Result<json> AgentClient::get(const std::string& path) {

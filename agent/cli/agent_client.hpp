@@ -14,9 +14,9 @@ namespace keyherd::cli {
 
 class AgentClient {
  public:
-  // The agent's address is the configuration's `listen`; the token is $KEYHERD_TOKEN, else the most
-  // powerful of the configuration's tokens that this user may read. $KEYHERD_CONFIG and --config as
-  // everywhere.
+  // Where the configuration's `client.url` says, else `agent.listen`. Signs in with $KEYHERD_TOKEN,
+  // else with what `client` names, else with the most powerful of the configuration's tokens that
+  // this user may read. $KEYHERD_CONFIG and --config as everywhere.
   AgentClient(Context& context, const config::Config& config);
   ~AgentClient();
 

@@ -11,10 +11,15 @@ namespace keyherd::cli {
 
 namespace {
 
-void add_global_options(CLI::App& app, std::optional<std::string>& config, bool& as_json) {
+void add_global_options(CLI::App& app, std::optional<std::string>& config,
+                        std::optional<std::string>& ca_file, bool& as_json) {
   app.add_option("--config", config,
                  "configuration (default: $KEYHERD_CONFIG, ./keyherd.toml, "
                  "/etc/keyherd/keyherd.toml)")
+      ->type_name("FILE");
+  app.add_option("--ca-file", ca_file,
+                 "certificates (PEM) to trust the agent by (default: client.ca_file of the "
+                 "configuration)")
       ->type_name("FILE");
   app.add_flag("--json", as_json, "answer in JSON, for programs");
 }
@@ -48,7 +53,7 @@ std::vector<OptionHelp> describe_options(const CLI::App& app) {
 // The word in the command's place, if it is none of the table's.
 std::optional<std::string> unknown_command(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--config") {
+    if (arguments[i] == "--config" || arguments[i] == "--ca-file") {
       ++i;
       continue;
     }
@@ -88,7 +93,7 @@ std::unique_ptr<CLI::App> make_app(Context& context, Action& chosen) {
   app->require_subcommand(1);
   app->fallthrough();
   app->set_version_flag("--version", "keyherd " + std::string(kVersion));
-  add_global_options(*app, context.config_path, context.json);
+  add_global_options(*app, context.config_path, context.ca_file, context.json);
   app->footer(
       "keyherd COMMAND --help explains one command. Exit codes: 0 fine, 1 the answer is bad "
       "news,\n2 wrong usage or configuration, 3 the agent or a server could not be reached.");
@@ -132,8 +137,9 @@ std::vector<CommandHelp> describe_commands() {
 std::vector<OptionHelp> describe_global_options() {
   CLI::App app;
   std::optional<std::string> config;
+  std::optional<std::string> ca_file;
   bool as_json = false;
-  add_global_options(app, config, as_json);
+  add_global_options(app, config, ca_file, as_json);
   return describe_options(app);
 }
 

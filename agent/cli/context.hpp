@@ -38,6 +38,7 @@ struct Context {
   std::size_t columns = 0;                                // of the terminal; 0: no limit
   // Opens keyring:ID; none before a configuration is loaded.
   std::function<Result<Secret>(const std::string& id)> keyring{};
+  std::optional<std::string> ca_file{};  // --ca-file
 };
 
 // Prints an error as the mode asks (one line on stderr, or one JSON object on stdout) and returns

@@ -80,11 +80,11 @@ void check_references(const Spec& spec, const Known& known, Report& report) {
 
 void check_listen(const Spec& spec, Report& report) {
   const std::string& address = spec.config.agent.listen_address;
-  if (is_loopback(address) || spec.has_tokens)
+  if (is_loopback(address) || spec.has_callers)
     return;
   report.error(spec.listen, "agent.listen",
                fmt::format("other machines could use the API on {} without a token: listen on "
-                           "127.0.0.1, or add [[web.tokens]]",
+                           "127.0.0.1, or add [[web.tokens]] or [web.basic_auth_users.NAME]",
                            address));
 }
 

@@ -27,6 +27,36 @@ struct WebToken {
   model::SecretRef token;
 };
 
+// Signs in with a password (HTTP Basic).
+struct WebUser {
+  std::string name;
+  model::Role role = model::Role::metrics;
+  std::vector<std::string> pools;  // as of a token
+  std::string password_hash;       // bcrypt
+  friend bool operator==(const WebUser&, const WebUser&) = default;
+};
+
+// The server's certificate: paths of PEM files, resolved.
+struct WebTls {
+  std::string cert_file;
+  std::string key_file;
+  std::string client_ca_file;  // empty: none
+  std::string client_auth = "none";
+  std::string min_version = "TLS12";
+  friend bool operator==(const WebTls&, const WebTls&) = default;
+};
+
+// How the command line reaches an agent.
+struct ClientSettings {
+  std::string url;      // without a slash at the end; empty: where the agent of this file listens
+  std::string ca_file;  // these three: paths of PEM files, resolved; empty: none
+  std::string cert_file;
+  std::string key_file;
+  std::optional<model::SecretRef> token;
+  std::string user;
+  std::optional<model::SecretRef> password;
+};
+
 struct AgentSettings {
   std::string listen_address = "127.0.0.1";  // without brackets; "localhost" is possible
   int listen_port = 9925;                    // 0: any free one
@@ -54,8 +84,8 @@ struct AgentSettings {
   std::chrono::nanoseconds keep_request_ids = std::chrono::hours(24 * 7);
 };
 
-// Sorted by id (tokens: in the order of the file). Relative paths are resolved against the
-// directory of the file that names them.
+// Sorted by id (tokens and users: in the order of the file). Relative paths are resolved against
+// the directory of the file that names them.
 struct Config {
   std::string file;
   AgentSettings agent;
@@ -67,6 +97,10 @@ struct Config {
   std::vector<model::Pool> pools;
   std::vector<model::UsageLog> usage_logs;
   std::vector<WebToken> tokens;
+  std::vector<WebUser> users;
+  std::optional<WebTls> tls;
+  std::vector<std::string> hosts;  // names that the agent is reached by
+  ClientSettings client;
   std::vector<model::NotifyTarget> notify;  // in the order of the file
 };
 

@@ -205,6 +205,9 @@ std::vector<std::string> describe_changes(const Config& before, const Config& af
   if (before.notify != after.notify)
     changes.add("notify", "changed");
   changes.enter("web");
+  changes.compare("basic_auth_users", before.users == after.users);
+  changes.compare("hosts", before.hosts == after.hosts);
+  changes.compare("tls", before.tls == after.tls);
   changes.compare("tokens", same_tokens(before.tokens, after.tokens));
   return changes.take();
 }

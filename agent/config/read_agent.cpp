@@ -47,19 +47,6 @@ void read_agent(const TableReader& reader, Spec& spec) {
   agent.probe_budget_usd = reader.usd("probe_budget_usd");
 }
 
-void read_token(const TableReader& reader, Spec& spec) {
-  const auto role = reader.choice<model::Role>("role", model::role_from_string);
-  auto token = reader.secret("token");
-  auto pools = reader.references("pools", Target::pool);
-  spec.has_tokens = true;
-  // Written but empty would confine to nothing in the reader's eye, and to all in the agent's.
-  if (pools && pools->empty())
-    reader.error("pools", "must name at least one pool; leave it out for all pools");
-  if (role && token)
-    spec.config.tokens.push_back(
-        {*role, std::move(pools).value_or(std::vector<std::string>()), std::move(*token)});
-}
-
 void read_notify(const TableReader& reader, Spec& spec) {
   using Kind = model::NotifyTarget::Kind;
   model::NotifyTarget target;

@@ -72,10 +72,9 @@ void read_document(const Node& document, ReadContext& context, const LoadOptions
                    });
   root.each_in_list("notify", SectionId::notify,
                     [&](const TableReader& table) { read_notify(table, spec); });
-  root.table("web", SectionId::web, [&](const TableReader& web) {
-    web.each_in_list("tokens", SectionId::token,
-                     [&](const TableReader& table) { read_token(table, spec); });
-  });
+  root.table("web", SectionId::web, [&](const TableReader& table) { read_web(table, spec); });
+  root.table("client", SectionId::client,
+             [&](const TableReader& table) { read_client(table, spec); });
 }
 
 void read_keys_document(Node document, ReadContext& context, Spec& spec) {

@@ -22,7 +22,10 @@ constexpr std::array kRoot{
           .doc = "Who makes and ends secrets at providers, by id."},
     Field{.name = "pools", .type = Type::table_map, .doc = "Interchangeable keys, by id."},
     Field{.name = "usage_logs", .type = Type::table_map, .doc = "Logs to account from, by id."},
-    Field{.name = "web", .type = Type::table, .doc = "Who may use the HTTP API."},
+    Field{.name = "web", .type = Type::table, .doc = "Who may use the HTTP API, and how."},
+    Field{.name = "client",
+          .type = Type::table,
+          .doc = "How `keyherd status` and the other commands reach the agent."},
     Field{.name = "notify",
           .type = Type::table_list,
           .fallback = "[]",
@@ -34,7 +37,7 @@ constexpr std::array kAgent{
           .fallback = "\"127.0.0.1:9925\"",
           .doc =
               "`host:port` of metrics, API and status page. Port 0 takes any free one. An address "
-              "that other machines can reach needs `[[web.tokens]]`."},
+              "that other machines can reach needs `[[web.tokens]]` or `[web.basic_auth_users]`."},
     Field{.name = "state",
           .type = Type::path,
           .fallback = "\"keyherd.db\"",
@@ -268,8 +271,82 @@ constexpr std::array kWeb{
     Field{.name = "tokens",
           .type = Type::table_list,
           .fallback = "[]",
-          .doc = "Bearer tokens. Without any the API serves this machine only, and hands out no "
-                 "secret."},
+          .doc = "Bearer tokens. Without any, and without users, the API serves this machine "
+                 "only, and hands out no secret."},
+    Field{.name = "basic_auth_users",
+          .type = Type::table_map,
+          .doc = "Users with passwords, by name: for whatever cannot send a token."},
+    Field{.name = "tls", .type = Type::table, .doc = "HTTPS instead of HTTP."},
+    Field{.name = "hosts",
+          .type = Type::texts,
+          .fallback = "[]",
+          .doc = "Names (no ports) by which clients reach the agent; requests for other names are "
+                 "refused, so that no page of a stranger can pass for this one. Loopback names "
+                 "are always served. An agent that other machines can reach serves, besides "
+                 "these, requests for a bare address; with none listed, for any name."},
+};
+
+constexpr std::array kBasicAuthUser{
+    Field{.name = "role",
+          .type = Type::choice,
+          .required = true,
+          .choices = "metrics read consume operate admin",
+          .doc = "What the user may do; each role includes the ones before it."},
+    Field{.name = "password_hash",
+          .required = true,
+          .doc = "bcrypt, of cost 10 to 14: `htpasswd -nBC 12 NAME | cut -d: -f2`."},
+    Field{.name = "pools",
+          .type = Type::ids,
+          .fallback = "[]",
+          .doc = "Confines the user to these pools and their keys."},
+};
+
+constexpr std::array kTls{
+    Field{.name = "cert_file",
+          .type = Type::path,
+          .required = true,
+          .doc = "The server's certificate (PEM), then those that vouch for it. Read again when "
+                 "it or another of these files changes, and at a reload."},
+    Field{.name = "key_file",
+          .type = Type::path,
+          .required = true,
+          .doc = "Its key (PEM, no passphrase), readable by the agent's user alone."},
+    Field{.name = "client_ca_file",
+          .type = Type::path,
+          .doc = "Who vouches for clients' certificates (PEM)."},
+    Field{.name = "client_auth",
+          .type = Type::choice,
+          .fallback = "\"none\"",
+          .choices = "none optional required",
+          .doc = "Whether clients show certificates: `optional` refuses bad ones only. A "
+                 "certificate lets in; what its bearer may do is still the token's or user's "
+                 "role."},
+    Field{.name = "min_version",
+          .type = Type::choice,
+          .fallback = "\"TLS12\"",
+          .choices = "TLS12 TLS13",
+          .doc = "The oldest version of TLS that is spoken."},
+};
+
+constexpr std::array kClient{
+    Field{.name = "url",
+          .type = Type::url,
+          .doc = "`https://keyherd.example:9925`; else where `agent.listen` says, with HTTPS if "
+                 "there is a `web.tls`."},
+    Field{.name = "ca_file",
+          .type = Type::path,
+          .doc = "Whose certificates are trusted besides the system's (PEM); else "
+                 "`web.tls.cert_file` itself."},
+    Field{.name = "cert_file",
+          .type = Type::path,
+          .doc = "The certificate to show to an agent that asks for one (PEM)."},
+    Field{.name = "key_file", .type = Type::path, .doc = "Its key (PEM)."},
+    Field{.name = "token",
+          .type = Type::secret,
+          .doc = "Where the token is; `$KEYHERD_TOKEN` goes before it. Else the most powerful of "
+                 "`web.tokens` that can be read."},
+    Field{.name = "user", .doc = "Signs in with a password instead of a token."},
+    Field{.name = "password", .type = Type::secret, .doc = "Where the user's password is."},
 };
 
 constexpr std::array kToken{
@@ -353,8 +430,13 @@ constexpr std::array<Section, kSectionCount> kSections{{
      "A log that clients or gateways write, one JSON object "
      "a line.",
      kUsageLog},
-    {SectionId::web, "web", "Who may use the HTTP API.", kWeb},
+    {SectionId::web, "web", "Who may use the HTTP API, and how.", kWeb},
     {SectionId::token, "web.tokens[]", "One bearer token.", kToken},
+    {SectionId::basic_auth_user, "web.basic_auth_users.NAME", "One user with a password.",
+     kBasicAuthUser},
+    {SectionId::tls, "web.tls", "HTTPS: metrics, API and status page, all on the one port.", kTls},
+    {SectionId::client, "client",
+     "How the command line reaches an agent: of another machine, or behind TLS.", kClient},
     {SectionId::notify, "notify[]",
      "One receiver of the agent's own alerts: exactly one of `alertmanager` and `webhook`.",
      kNotify},

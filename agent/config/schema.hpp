@@ -34,9 +34,12 @@ enum class SectionId {
   usage_log,
   web,
   token,
+  basic_auth_user,
+  tls,
+  client,
   notify
 };
-inline constexpr std::size_t kSectionCount = 22;
+inline constexpr std::size_t kSectionCount = 25;
 
 enum class Type {
   text,

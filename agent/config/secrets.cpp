@@ -215,6 +215,10 @@ Result<Secret> resolve_secret(const SecretRef& reference, const SecretSources& s
   return fail(ErrorCode::internal, "a secret reference of no known kind");
 }
 
+Result<Secret> read_secret_file(const std::string& path, const FileSystem& files) {
+  return read_file(path, "file:" + path, files, true);
+}
+
 Status check_secret_value(const Secret& secret) {
   constexpr std::size_t kShortest = 8;
   constexpr std::size_t kLongest = 4096;

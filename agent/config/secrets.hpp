@@ -38,6 +38,9 @@ struct SecretSources {
 Result<Secret> resolve_secret(const model::SecretRef& reference, const SecretSources& sources,
                               const std::stop_token& stop = {});
 
+// The content of a file under the same rules.
+Result<Secret> read_secret_file(const std::string& path, const FileSystem& files);
+
 // Whether a value can be an API key: 8 to 4096 printable ASCII characters without spaces.
 Status check_secret_value(const Secret& secret);
 

@@ -19,7 +19,8 @@ void read_document(const Node& document, ReadContext& context, const LoadOptions
 void read_keys_document(Node document, ReadContext& context, Spec& spec);
 
 void read_agent(const TableReader& reader, Spec& spec);
-void read_token(const TableReader& reader, Spec& spec);
+void read_web(const TableReader& reader, Spec& spec);
+void read_client(const TableReader& reader, Spec& spec);
 void read_notify(const TableReader& reader, Spec& spec);
 void read_provider(const std::string& id, const TableReader& reader, Spec& spec);
 void read_key(const std::string& id, const TableReader& reader, Spec& spec);

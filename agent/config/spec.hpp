@@ -41,7 +41,7 @@ struct Spec {
   Place listen;
   Place key_files;
   Place price_file;
-  bool has_tokens = false;  // written, if perhaps wrongly
+  bool has_callers = false;  // tokens or users are written, if perhaps wrongly
 };
 
 }  // namespace keyherd::config

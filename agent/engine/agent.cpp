@@ -14,6 +14,7 @@
 #include "config/diff.hpp"
 #include "config/secrets.hpp"
 #include "engine/alerting.hpp"
+#include "engine/certificate.hpp"
 #include "engine/control.hpp"
 #include "engine/engine.hpp"
 #include "engine/published.hpp"
@@ -61,7 +62,10 @@ Result<store::State> load_state(const config::AgentSettings& agent,
 class RunningAgent final : public Agent {
  public:
   explicit RunningAgent(const AgentOptions& options)
-      : options_(options), events_(kEventQueue), random_(random_seed()) {}
+      : options_(options),
+        events_(kEventQueue),
+        random_(random_seed()),
+        certificate_(options.files, options.clock, options.log) {}
 
   ~RunningAgent() override { stop(); }
 
@@ -92,8 +96,9 @@ class RunningAgent final : public Agent {
     KH_TRY(start_server(*setup));
     loop_ = std::jthread([this](const std::stop_token& stop) { run_loop(stop); });
     start_alerting(setup->config.agent);
-    options_.log.info("listening on http://{}:{}", setup->config.agent.listen_address,
-                      server_->port());
+    certificate_.start_watching();
+    options_.log.info("listening on {}://{}:{}", setup->certificate ? "https" : "http",
+                      setup->config.agent.listen_address, server_->port());
     return {};
   }
 
@@ -109,6 +114,7 @@ class RunningAgent final : public Agent {
       reloader_.request_stop();
       reloader_.join();
     }
+    certificate_.stop();
     if (server_)
       server_->stop();
     if (alerting_)
@@ -126,8 +132,8 @@ class RunningAgent final : public Agent {
 
  private:
   SetupParts setup_parts() const {
-    return SetupParts{options_.environment, options_.files, options_.redactor, installation_key_,
-                      keyring_.get()};
+    return SetupParts{options_.environment, options_.files, options_.redactor,
+                      installation_key_,    keyring_.get(), listening_on_};
   }
 
   Status open_keyring(const config::AgentSettings& agent,
@@ -193,6 +199,8 @@ class RunningAgent final : public Agent {
     net::ServerOptions server;
     server.address = setup.config.agent.listen_address;
     server.port = setup.config.agent.listen_port;
+    certificate_.use(setup.config.tls, setup.certificate);
+    server.tls = [this] { return certificate_.current(); };
     api::install_hooks(server, parts);
     auto started = net::start_server(std::move(server), api::make_routes(parts));
     if (!started)
@@ -200,6 +208,7 @@ class RunningAgent final : public Agent {
           with_context(started.error(), "listening on " + setup.config.agent.listen_address + ":" +
                                             std::to_string(setup.config.agent.listen_port)));
     server_ = std::move(*started);
+    listening_on_ = setup.config.agent.listen_address;
     return {};
   }
 
@@ -275,6 +284,7 @@ class RunningAgent final : public Agent {
       options_.log.warn("{} needs a restart to change", fixed);
     if (auto applied = apply(*setup, stop); !applied)
       return reload_failed(applied.error().message);
+    certificate_.use((*setup)->config.tls, (*setup)->certificate);
     release_free_memory();
     auto lines = config::describe_changes(before->config, (*setup)->config);
     for (const std::string& line : lines)
@@ -354,7 +364,9 @@ class RunningAgent final : public Agent {
   std::unique_ptr<WorkerThreads> workers_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<api::Control> control_;
+  Certificate certificate_;
   std::unique_ptr<net::Server> server_;
+  std::string listening_on_;  // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
   Mutex reload_mutex_;
   std::jthread reloader_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/secrets.hpp"
+#include "engine/certificate.hpp"
 
 namespace keyherd::engine {
 
@@ -25,7 +26,8 @@ class Builder {
       setup_->providers[provider.id] = std::make_shared<const model::Provider>(provider);
     for (const model::Key& key : setup_->config.keys)
       setup_->secrets[key.id] = load_key(key);
-    KH_TRY(load_tokens());
+    KH_TRY(load_access());
+    KH_ASSIGN(setup_->certificate, load_certificate(setup_->config.tls, parts_.files));
     KH_TRY(load_pools());
     KH_TRY(load_notify());
     for (const model::Issuer& issuer : setup_->config.issuers)
@@ -56,9 +58,10 @@ class Builder {
     return KeySecret{std::make_shared<const Secret>(std::move(*secret)), std::move(mark), ""};
   }
 
-  Status load_tokens() {
+  Status load_access() {
     auto access = std::make_shared<api::Access>();
-    access->listen_address = setup_->config.agent.listen_address;
+    access->listen_address =
+        parts_.listening_on.empty() ? setup_->config.agent.listen_address : parts_.listening_on;
     for (const config::WebToken& token : setup_->config.tokens) {
       auto secret = resolve(token.token);
       if (!secret)
@@ -68,8 +71,17 @@ class Builder {
         return fail(ErrorCode::invalid, "web.tokens: the token of " + token.token.text +
                                             " is shorter than 16 characters; make one with: "
                                             "openssl rand -hex 32");
-      access->tokens.add(*secret, api::Principal{token.role, token.pools});
+      access->tokens.add(*secret, {token.role, token.pools});
     }
+    for (const config::WebUser& user : setup_->config.users)
+      access->users.add(user.password_hash, {user.role, user.pools, user.name});
+    access->hosts = setup_->config.hosts;
+    // The configuration's own check knows the new address; the old one stays until a restart.
+    if (!config::is_loopback(access->listen_address) && !access->asks_who())
+      return fail(ErrorCode::invalid,
+                  "agent.listen: the agent still listens on " + access->listen_address +
+                      ", where it needs [[web.tokens]] or [web.basic_auth_users.NAME]; restart it "
+                      "to listen elsewhere");
     setup_->access = std::move(access);
     return {};
   }

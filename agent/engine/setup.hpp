@@ -20,6 +20,7 @@
 #include "engine/freezes.hpp"
 #include "model/issuer.hpp"
 #include "model/usage.hpp"
+#include "net/tls_server.hpp"
 #include "quota/drains.hpp"
 #include "store/keyring.hpp"
 
@@ -43,7 +44,8 @@ struct Setup {
   std::vector<std::shared_ptr<const Secret>> notify_tokens;  // of config.notify; null: none
   std::shared_ptr<const model::UsageContext> usage;
   std::shared_ptr<const api::Access> access;
-  std::string installation_key;  // for fingerprints of secrets that come later
+  std::shared_ptr<const net::TlsServer> certificate;  // null: plain HTTP
+  std::string installation_key;                       // for fingerprints of secrets that come later
   // By kind of reference, each from the start.
   std::map<std::string, std::int64_t> secret_load_failures{
       {"credential", 0}, {"env", 0}, {"exec", 0}, {"file", 0}, {"keyring", 0}};
@@ -58,11 +60,12 @@ struct SetupParts {
   Redactor& redactor;
   std::string installation_key;             // for fingerprints
   const store::Keyring* keyring = nullptr;  // none without agent.master_key
+  std::string listening_on{};               // the address, once there is one; else the configured
 };
 
 // A key whose secret cannot be loaded is reported in its KeySecret and does not stop the others. A
-// web token that cannot be loaded is an error: half the doors must not be left open or shut by
-// accident.
+// web token or certificate that cannot be loaded is an error: half the doors must not be left open
+// or shut by accident.
 Result<std::shared_ptr<const Setup>> make_setup(config::Config config, const SetupParts& parts,
                                                 std::stop_token stop);
 

@@ -10,14 +10,15 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "net/fd.hpp"
+#include "net/channel.hpp"
 #include "net/request_reader.hpp"
 
 namespace keyherd::net {
 
 struct Client {
   enum class Phase {
-    idle,  // between requests
+    handshaking,  // TLS
+    idle,         // between requests
     reading_head,
     reading_body,
     working,   // a worker has the request
@@ -26,11 +27,14 @@ struct Client {
     draining,  // answered; what still comes is thrown away, so that no reset eats the answer
   };
 
-  Client(std::uint64_t number, Fd fd, std::string address, RequestReader requests)
-      : id(number), socket(std::move(fd)), peer(std::move(address)), reader(std::move(requests)) {}
+  Client(std::uint64_t number, Channel connection, std::string address, RequestReader requests)
+      : id(number),
+        channel(std::move(connection)),
+        peer(std::move(address)),
+        reader(std::move(requests)) {}
 
   std::uint64_t id;
-  Fd socket;
+  Channel channel;
   std::string peer;
   RequestReader reader;
   Phase phase = Phase::idle;
@@ -59,7 +63,5 @@ struct Client {
 std::optional<int> eviction_rank(const Client& client);
 // Sends what the socket takes without waiting. False when the connection is broken.
 bool send_some(Client& client);
-// Reads and drops what is there. False at the end of the stream.
-bool discard_some(Client& client);
 
 }  // namespace keyherd::net

@@ -1,5 +1,5 @@
-// The front's loop: waiting, accepting, deadlines, parked requests, stopping. What happens to one
-// request is in front_request.cpp.
+// The front's loop: waiting, deadlines, parked requests, stopping. How clients come in is in
+// front_accept.cpp, what happens to one request in front_request.cpp.
 
 #include "net/front.hpp"
 
@@ -19,20 +19,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kListenerId = 0;
-constexpr std::uint64_t kWakeUpId = 1;
-constexpr std::uint64_t kFirstClientId = 2;
 constexpr std::size_t kScratchBytes = 65'536;
-constexpr int kAcceptsPerRound = 64;
-constexpr milliseconds kAcceptPause{50};
 constexpr milliseconds kStopPatience{1'500};
-
-bool add_to_epoll(const Fd& epoll, const Fd& fd, unsigned events, std::uint64_t id) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = id;
-  return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0;
-}
 
 // Milliseconds to wait, rounded up so that a deadline is never polled for.
 int wait_time(SteadyTime now, SteadyTime until) {
@@ -55,8 +43,8 @@ Result<std::unique_ptr<Front>> Front::make(Listener listener, const ServerOption
   KH_ASSIGN(front->wake_up_, open_wake_up());
   front->epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!front->epoll_.valid() ||
-      !add_to_epoll(front->epoll_, front->listener_.socket, EPOLLIN, kListenerId) ||
-      !add_to_epoll(front->epoll_, front->wake_up_, EPOLLIN, kWakeUpId))
+      !front->add_to_epoll(front->listener_.socket.get(), EPOLLIN, kListenerId) ||
+      !front->add_to_epoll(front->wake_up_.get(), EPOLLIN, kWakeUpId))
     return fail(errno_error(errno, "making an epoll"));
   return front;
 }
@@ -98,7 +86,15 @@ void Front::run(const Submit& submit) {
   clients_.clear();
 }
 
+bool Front::add_to_epoll(int fd, unsigned events, std::uint64_t id) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = id;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 void Front::wait_and_handle() {
+  handshake_steps_ = 0;
   SteadyTime until = std::min(accept_again_, stop_by_);
   if (!deadlines_.empty())
     until = std::min(until, deadlines_.begin()->first);
@@ -117,63 +113,6 @@ void Front::wait_and_handle() {
   }
 }
 
-void Front::accept_clients() {
-  for (int i = 0; i < kAcceptsPerRound; ++i) {
-    Accepted accepted = accept_one(listener_);
-    if (accepted.socket.valid())
-      add_client(std::move(accepted.socket), std::move(accepted.peer));
-    else if (accepted.error == EAGAIN)
-      return;
-    else if (accepted.error != EINTR && accepted.error != ECONNABORTED)
-      return accept_later();
-  }
-}
-
-// No descriptor or no memory is left: the waiting connection would wake the loop again at once.
-void Front::accept_later() {
-  make_room();
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.socket.get(), nullptr);
-  accept_again_ = now_ + kAcceptPause;
-}
-
-void Front::add_client(Fd socket, std::string peer) {
-  if (clients_.size() - closed_.size() >= options_.max_connections && !make_room())
-    return turn_away(socket);
-  const std::uint64_t id = next_id_++;
-  if (!add_to_epoll(epoll_, socket, EPOLLIN, id))
-    return;
-  auto client = std::make_unique<Client>(id, std::move(socket), std::move(peer),
-                                         RequestReader(routes_, options_.max_head_bytes));
-  client->events = EPOLLIN;
-  enter(*client, Client::Phase::idle, now_ + options_.head_deadline);
-  clients_.emplace(id, std::move(client));
-}
-
-bool Front::make_room() {
-  Client* victim = nullptr;
-  for (const auto& entry : clients_) {
-    Client& client = *entry.second;
-    const auto rank = eviction_rank(client);
-    if (client.closed || !rank)
-      continue;
-    if (victim == nullptr ||
-        std::pair(*rank, client.since) < std::pair(*eviction_rank(*victim), victim->since))
-      victim = &client;
-  }
-  if (victim != nullptr)
-    close(*victim);
-  return victim != nullptr;
-}
-
-void Front::turn_away(const Fd& socket) {
-  ServerResponse response =
-      error_answer(options_, 503, "overloaded", "too many connections wait for an answer");
-  response.headers.emplace_back("Retry-After", "1");
-  const std::string bytes =
-      format_answer_head(response, Persistence::close) + std::move(response.body);
-  static_cast<void>(::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
-}
-
 void Front::handle_event(std::uint64_t id, unsigned events) {
   const auto found = clients_.find(id);
   if (found == clients_.end() || found->second->closed)
@@ -182,6 +121,8 @@ void Front::handle_event(std::uint64_t id, unsigned events) {
   if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0)
     return close(client);
   switch (client.phase) {
+    case Client::Phase::handshaking:
+      return continue_handshake(client);
     case Client::Phase::idle:
     case Client::Phase::reading_head:
     case Client::Phase::reading_body:
@@ -195,7 +136,7 @@ void Front::handle_event(std::uint64_t id, unsigned events) {
         advance(client);
       return;
     case Client::Phase::draining:
-      if (!discard_some(client))
+      if (!client.channel.discard())
         close(client);
       return;
   }
@@ -235,7 +176,7 @@ void Front::handle_deadlines() {
   }
   if (accept_again_ <= now_ && !is_stopping()) {
     accept_again_ = SteadyTime::max();
-    add_to_epoll(epoll_, listener_.socket, EPOLLIN, kListenerId);
+    add_to_epoll(listener_.socket.get(), EPOLLIN, kListenerId);
   }
 }
 
@@ -254,6 +195,7 @@ void Front::begin_stopping() {
     if (client.closed)
       continue;
     switch (client.phase) {
+      case Client::Phase::handshaking:
       case Client::Phase::idle:
       case Client::Phase::reading_head:
       case Client::Phase::reading_body:

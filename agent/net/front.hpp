@@ -42,6 +42,9 @@ class Front {
   void stop();
 
  private:
+  static constexpr std::uint64_t kListenerId = 0;
+  static constexpr std::uint64_t kWakeUpId = 1;
+  static constexpr std::uint64_t kFirstClientId = 2;
   using Clients = std::unordered_map<std::uint64_t, std::unique_ptr<Client>>;
 
   Front(const ServerOptions& options, const RouteTable& routes)
@@ -61,7 +64,9 @@ class Front {
   void accept_clients();
   void add_client(Fd socket, std::string peer);
   bool make_room();
-  void turn_away(const Fd& socket);
+  void turn_away(Channel channel);
+  void continue_handshake(Client& client);
+  void limit_handshakes();
   void accept_later();
 
   void read_some(Client& client);
@@ -83,6 +88,7 @@ class Front {
   void expire(Client& client);
 
   void enter(Client& client, Client::Phase phase, SteadyTime deadline);
+  bool add_to_epoll(int fd, unsigned events, std::uint64_t id);
   void watch(Client& client, unsigned events);
   void close(Client& client);
   void hold(Client& client, std::size_t bytes);
@@ -97,6 +103,9 @@ class Front {
   std::uint64_t next_id_ = 0;
   std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
   std::set<std::uint64_t> parked_;
+  // By age: ids only grow.
+  std::set<std::uint64_t> handshaking_;
+  int handshake_steps_ = 0;  // in this round
   std::vector<std::uint64_t> closed_;
   std::vector<char> scratch_;
   std::size_t held_bytes_ = 0;

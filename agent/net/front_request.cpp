@@ -1,13 +1,12 @@
 // What the front does with one client: read, dispatch, answer, park, drain, close.
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 
+#include "base/text.hpp"
 #include "net/answer.hpp"
 #include "net/front.hpp"
 
@@ -25,15 +24,26 @@ std::string_view known_method(std::string_view method) {
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end() ? method : "OTHER";
 }
 
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+void add_missing(Headers& headers, const Headers& usual) {
+  for (const auto& header : usual) {
+    if (std::none_of(headers.begin(), headers.end(), [&](const auto& given) {
+          return equals_ignore_case(given.first, header.first);
+        }))
+      headers.push_back(header);
+  }
+}
+
 }  // namespace
 
 void Front::read_some(Client& client) {
-  const auto count = ::recv(client.socket.get(), scratch_.data(), scratch_.size(), 0);
-  if (count > 0) {
-    client.reader.append(std::string_view(scratch_.data(), static_cast<std::size_t>(count)));
+  const Channel::Moved received = client.channel.read(scratch_);
+  if (!received.ok)
+    return close(client);
+  if (received.bytes > 0) {
+    client.reader.append(std::string_view(scratch_.data(), received.bytes));
     advance(client);
-  } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
-    close(client);
   }
 }
 
@@ -48,8 +58,7 @@ void Front::advance(Client& client) {
         constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
         // Nothing is in the socket's buffer before it; a client that gets none sends its body
         // anyway.
-        static_cast<void>(
-            ::send(client.socket.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL));
+        static_cast<void>(client.channel.write(kContinue, {}));
         break;
       }
       case RequestReader::Progress::complete:
@@ -114,8 +123,7 @@ bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
   const RequestHead& head = client.reader.head();
   const bool sends_body = has_body(response.status) && head.method != "HEAD";
   if (sends_body && unsent_bytes_ + response.body.size() > options_.max_unsent_bytes) {
-    response = error_answer(options_, 503, "overloaded", "too many answers wait to be taken");
-    response.headers.emplace_back("Retry-After", "1");
+    response = overloaded(options_, "too many answers wait to be taken");
   }
   const bool streams = sends_body && response.stream;
   client.close_after = !keep_alive || is_stopping() || (streams && head.is_http_1_0);
@@ -125,6 +133,7 @@ bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
   Framing framing = Framing::sized;
   if (response.stream)
     framing = head.is_http_1_0 ? Framing::until_close : Framing::chunked;
+  add_missing(response.headers, options_.headers);
   client.answer_head = format_answer_head(response, persistence, framing);
   if (sends_body)
     client.answer_body = std::move(response.body);
@@ -213,7 +222,7 @@ void Front::finish(Client& client) {
   client.answer_body = std::string();
   client.written = 0;
   if (client.close_after) {
-    ::shutdown(client.socket.get(), SHUT_WR);
+    client.channel.end();
     enter(client, Client::Phase::draining, now_ + (is_stopping() ? kDrainTimeAtStop : kDrainTime));
     watch(client, EPOLLIN);
     return;
@@ -247,6 +256,7 @@ void Front::poll_one(Client& client) {
 
 void Front::expire(Client& client) {
   switch (client.phase) {
+    case Client::Phase::handshaking:
     case Client::Phase::idle:
     case Client::Phase::writing:
     case Client::Phase::draining:
@@ -275,6 +285,10 @@ void Front::enter(Client& client, Client::Phase phase, SteadyTime deadline) {
   }
   if (phase == Client::Phase::parked)
     parked_.insert(client.id);
+  if (phase == Client::Phase::handshaking)
+    handshaking_.insert(client.id);
+  else if (client.phase == Client::Phase::handshaking)
+    handshaking_.erase(client.id);
   client.phase = phase;
   client.since = now_;
   if (client.deadline != SteadyTime::max())
@@ -290,7 +304,7 @@ void Front::watch(Client& client, unsigned events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = client.id;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.socket.get(), &event) != 0)
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.channel.fd(), &event) != 0)
     return close(client);
   client.events = events;
 }
@@ -305,7 +319,7 @@ void Front::close(Client& client) {
   client.next_piece = std::string();
   client.stream.reset();
   enter(client, Client::Phase::draining, SteadyTime::max());
-  client.socket.reset();
+  client.channel.close();
   closed_.push_back(client.id);
 }
 

@@ -196,7 +196,8 @@ class HttpTransport final : public Transport {
     MutexLock lock(tls_mutex_);
     auto& context = tls_[ca_file];
     if (!context) {
-      KH_ASSIGN(context, TlsContext::make(options_.ca_directory, ca_file));
+      KH_ASSIGN(context, TlsContext::make({options_.ca_directory, ca_file, options_.cert_file,
+                                           options_.key_file}));
     }
     return context;
   }
@@ -213,6 +214,10 @@ class HttpTransport final : public Transport {
 std::string_view HttpResponse::header(const std::string& name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? std::string_view() : std::string_view(found->second);
+}
+
+Secret basic_credentials(std::string_view user, const Secret& password) {
+  return Secret(base64(std::string(user) + ":" + std::string(password.reveal())));
 }
 
 std::unique_ptr<Transport> make_http_transport(const TransportOptions& options) {

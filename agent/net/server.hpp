@@ -4,6 +4,7 @@
 // parks the ones that wait; a few workers run handlers. Slow, huge and half-open clients cost
 // neither a worker nor memory.
 
+#include <any>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "net/tls_server.hpp"
 
 namespace keyherd::net {
 
@@ -26,6 +28,7 @@ struct ServerRequest {
   std::multimap<std::string, std::string> headers;  // names in lower case, values as sent
   std::string body;
   std::string peer;  // address without port
+  std::any caller;   // who is asking, as the guard found out
 
   [[nodiscard]] std::string_view header(const std::string& name) const;
   [[nodiscard]] std::optional<std::string> parameter(const std::string& name) const;
@@ -70,6 +73,17 @@ struct Answer {
 
 using Handler = std::function<Answer(const ServerRequest&)>;
 
+// What the guard says of a request before its handler sees it.
+struct Admission {
+  enum class Kind {
+    admitted,
+    refused,    // `refusal` is the answer
+    undecided,  // to find out takes long: the guard is called again where it may take its time
+  };
+  Kind kind = Kind::admitted;
+  ServerResponse refusal{};
+};
+
 struct Route {
   std::string method;
   std::string pattern;  // "/api/v1/keys/{id}/explain"
@@ -82,17 +96,27 @@ struct ServerOptions {
   int port = 0;  // 0: any free port
   int workers = 4;
   std::size_t max_connections = 1024;
+  // The certificate for connections from now on, asked for at each; null: plain text. Called on
+  // the front's thread.
+  std::function<std::shared_ptr<const TlsServer>()> tls;
+  std::size_t max_handshakes = 256;  // under way; beyond them the oldest is given up
   std::size_t max_head_bytes = 32'768;
   std::size_t queue_limit = 256;  // whole requests waiting for a worker; beyond it: 503
   // Of all connections together; beyond them: 503.
   std::size_t max_held_bytes = 64U << 20U;     // requests that are being read or handled
   std::size_t max_unsent_bytes = 256U << 20U;  // answers that clients have not taken yet
+  std::chrono::milliseconds handshake_deadline{5'000};
   std::chrono::milliseconds head_deadline{5'000};
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_timeout{15'000};
   std::chrono::milliseconds write_deadline{30'000};
-  // Called first for each request (authentication): a response ends it there.
-  std::function<std::optional<ServerResponse>(const ServerRequest&, const Route&)> guard;
+  // Called first for each request, on a worker (authentication). With may_take_long it is on a
+  // thread of its own, where a tenth of a second delays none but those who wait there too, and must
+  // decide.
+  std::function<Admission(ServerRequest&, const Route&, bool may_take_long)> guard;
+  std::size_t undecided_limit = 32;  // requests that wait for that thread; beyond them: 503
+  // On every answer that does not say otherwise.
+  std::vector<std::pair<std::string, std::string>> headers;
   // For routes that do not exist (404), methods that do not (405), and refused requests.
   std::function<ServerResponse(int status, std::string_view code, std::string_view message)>
       error_body;

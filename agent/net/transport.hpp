@@ -62,7 +62,13 @@ struct TransportOptions {
   std::string user_agent = "keyherd";
   // Hashed CA directory: parsing a bundle file costs 43 ms for each connection.
   std::string ca_directory = "/etc/ssl/certs";
+  // PEM files: what to show to hosts that ask who is calling; empty: nothing.
+  std::string cert_file{};
+  std::string key_file{};
 };
+
+// What "Authorization: Basic" carries for a user (RFC 7617), to be sent as a request's secret.
+Secret basic_credentials(std::string_view user, const Secret& password);
 
 std::unique_ptr<Transport> make_http_transport(const TransportOptions& options);
 

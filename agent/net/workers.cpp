@@ -29,6 +29,12 @@ ServerResponse error_answer(const ServerOptions& options, int status, std::strin
   }
 }
 
+ServerResponse overloaded(const ServerOptions& options, std::string_view message) {
+  ServerResponse response = error_answer(options, 503, "overloaded", message);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 namespace {
 
 constexpr std::string_view kNoChunkSize = "00000000\r\n";
@@ -83,11 +89,19 @@ Piece make_piece(BodyStream& stream, bool chunked) {
 }  // namespace
 
 Workers::Workers(const ServerOptions& options, Deliver deliver)
-    : options_(options), deliver_(std::move(deliver)), queue_(options.queue_limit) {
-  for (int i = 0; i < std::max(options.workers, 1); ++i) {
-    threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
-    pthread_setname_np(threads_.back().native_handle(), "kh-http-worker");
-  }
+    : options_(options),
+      deliver_(std::move(deliver)),
+      queue_(options.queue_limit),
+      undecided_(options.undecided_limit) {
+  for (int i = 0; i < std::max(options.workers, 1); ++i)
+    start_thread(queue_, "kh-http-worker");
+  if (options.guard)
+    start_thread(undecided_, "kh-http-guard");
+}
+
+void Workers::start_thread(BoundedQueue<Job>& queue, const char* name) {
+  threads_.emplace_back([this, &queue](const std::stop_token& stop) { run(queue, stop); });
+  pthread_setname_np(threads_.back().native_handle(), name);
 }
 
 void Workers::stop() {
@@ -96,33 +110,44 @@ void Workers::stop() {
   threads_.clear();
 }
 
-void Workers::run(const std::stop_token& stop) {
+void Workers::run(BoundedQueue<Job>& queue, const std::stop_token& stop) {
   // Bounded, so that a wake-up lost at the moment of the stop costs a part of its two seconds only.
   constexpr std::chrono::milliseconds kLongestWait{250};
   while (!stop.stop_requested()) {
-    const auto job = queue_.pop(std::chrono::steady_clock::now() + kLongestWait, stop);
-    if (!job)
-      continue;
-    if (job->stream)
-      deliver_(job->connection, make_piece(*job->stream, job->chunked));
-    else
-      deliver_(job->connection, answer(*job));
+    if (auto job = queue.pop(std::chrono::steady_clock::now() + kLongestWait, stop))
+      handle(std::move(*job), &queue == &undecided_);
   }
 }
 
-Answer Workers::answer(const Job& job) const {
-  return call_guarded(
+void Workers::handle(Job job, bool may_take_long) {
+  if (job.stream)
+    return deliver_(job.connection, make_piece(*job.stream, job.chunked));
+  if (auto made = answer(job, may_take_long))
+    return deliver_(job.connection, std::move(*made));
+  const std::uint64_t connection = job.connection;
+  if (!undecided_.try_push(std::move(job)))
+    deliver_(connection, overloaded(options_, "too many logins are being checked"));
+}
+
+std::optional<Answer> Workers::answer(Job& job, bool may_take_long) const {
+  bool undecided = false;
+  Answer made = call_guarded(
       [&]() -> Answer {
         if (options_.guard) {
-          if (auto refusal = options_.guard(job.request, *job.route))
-            return std::move(*refusal);
+          Admission admission = options_.guard(job.request, *job.route, may_take_long);
+          undecided = admission.kind == Admission::Kind::undecided;
+          if (admission.kind != Admission::Kind::admitted)
+            return std::move(admission.refusal);
         }
-        Answer made = job.route->handler(job.request);
-        if (made.response && made.response->stream && job.request.method != "HEAD")
-          begin_body(*made.response, job.chunked);
-        return made;
+        Answer handled = job.route->handler(job.request);
+        if (handled.response && handled.response->stream && job.request.method != "HEAD")
+          begin_body(*handled.response, job.chunked);
+        return handled;
       },
       options_);
+  if (undecided && !may_take_long)
+    return std::nullopt;
+  return made;
 }
 
 }  // namespace keyherd::net

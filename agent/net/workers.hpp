@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -39,6 +40,9 @@ Answer call_guarded(const std::function<Answer()>& function, const ServerOptions
 ServerResponse error_answer(const ServerOptions& options, int status, std::string_view code,
                             std::string_view message);
 
+// 503, and when to come back.
+ServerResponse overloaded(const ServerOptions& options, std::string_view message);
+
 class Workers {
  public:
   // deliver is called on the worker's thread, once for each job taken. options outlives this
@@ -55,12 +59,16 @@ class Workers {
   void stop();
 
  private:
-  void run(const std::stop_token& stop);
-  [[nodiscard]] Answer answer(const Job& job) const;
+  void start_thread(BoundedQueue<Job>& queue, const char* name);
+  void run(BoundedQueue<Job>& queue, const std::stop_token& stop);
+  void handle(Job job, bool may_take_long);
+  // Nothing while the guard cannot decide yet.
+  [[nodiscard]] std::optional<Answer> answer(Job& job, bool may_take_long) const;
 
   const ServerOptions& options_;
   Deliver deliver_;
   BoundedQueue<Job> queue_;
+  BoundedQueue<Job> undecided_;
   std::vector<std::jthread> threads_;
 };
 

@@ -34,10 +34,35 @@ TEST_CASE("a confined principal sees its pools") {
 }
 
 TEST_CASE("on loopback only loopback names are served, against DNS rebinding") {
-  for (const char* good : {"127.0.0.1:9925", "localhost", "LOCALHOST:9925", "[::1]:9925"})
-    CHECK(is_allowed_host(good, "127.0.0.1"));
+  const Access access;
+  for (const char* good :
+       {"127.0.0.1:9925", "localhost", "LOCALHOST:9925", "localhost.", "[::1]:9925", "[::1]"})
+    CHECK(is_served_host(good, access));
   for (const char* bad :
-       {"evil.com", "evil.com:9925", "127.0.0.1.evil.com", "", "[::2]", "localhost.evil"})
-    CHECK_FALSE(is_allowed_host(bad, "127.0.0.1"));
-  CHECK(is_allowed_host("keyherd:9925", "0.0.0.0"));
+       {"evil.com", "evil.com:9925", "127.0.0.1.evil.com", "", "[::2]", "localhost.evil", "[::1",
+        "127.0.0.1@evil.com", "evil.com:127.0.0.1", "10.0.0.1:9925", "127.1"})
+    CHECK_FALSE(is_served_host(bad, access));
+}
+
+TEST_CASE("names that are listed are served, and beyond loopback addresses too") {
+  Access access;
+  access.hosts = {"keyherd.example"};
+  CHECK(is_served_host("KeyHerd.example:9925", access));
+  CHECK_FALSE(is_served_host("other.example", access));
+  CHECK_FALSE(is_served_host("keyherd.example.evil.com", access));
+  access.listen_address = "0.0.0.0";
+  CHECK(is_served_host("10.0.0.1:9925", access));
+  CHECK(is_served_host("[2001:db8::1]:9925", access));
+  CHECK(is_served_host("localhost:9925", access));
+  CHECK_FALSE(is_served_host("other.example", access));
+  access.hosts.clear();
+  CHECK(is_served_host("other.example", access));
+}
+
+TEST_CASE("a page's origin is that of the host it asks, or it is a stranger") {
+  CHECK(is_same_origin("http://127.0.0.1:9925", "127.0.0.1:9925"));
+  CHECK(is_same_origin("https://Keyherd.example", "keyherd.example"));
+  for (const char* stranger : {"null", "", "http://evil.com", "http://127.0.0.1:9926",
+                               "http://127.0.0.1:9925.evil.com", "127.0.0.1:9925"})
+    CHECK_FALSE(is_same_origin(stranger, "127.0.0.1:9925"));
 }

@@ -159,8 +159,11 @@ struct Surface {
     for (const net::Route& route : routes) {
       if (route.method != method || route.pattern != pattern)
         continue;
-      if (auto refused = options.guard(request, route))
-        return std::move(*refused);
+      auto admission = options.guard(request, route, false);
+      if (admission.kind == net::Admission::Kind::undecided)
+        admission = options.guard(request, route, true);
+      if (admission.kind == net::Admission::Kind::refused)
+        return std::move(admission.refusal);
       return route.handler(request);
     }
     FAIL("no route " << method << " " << pattern);
@@ -242,7 +245,7 @@ TEST_CASE("a stranger's Host and a cross-site request are refused") {
   net::ServerRequest request;
   request.method = "GET";
   request.headers.emplace("host", "evil.example");
-  CHECK(surface.options.guard(request, surface.routes.front())->status == 421);
+  CHECK(surface.options.guard(request, surface.routes.front(), false).refusal.status == 421);
   surface.add_token("operate-token-012345", model::Role::operate);
   auto headers = surface.token("operate-token-012345");
   headers.emplace("sec-fetch-site", "cross-site");

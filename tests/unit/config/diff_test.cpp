@@ -261,6 +261,16 @@ TEST_CASE("tokens are compared as a whole") {
   CHECK(describe_changes(before, after) == Lines{"web.tokens: changed"});
 }
 
+TEST_CASE("what else belongs to the web is compared by field") {
+  const Config before = test::parse(kBase);
+  Config after = before;
+  after.tls = WebTls{"server.crt", "server.key", "", "none", "TLS12"};
+  after.users.push_back({"anna", model::Role::read, {}, "hash"});
+  after.hosts = {"keyherd.example"};
+  CHECK(describe_changes(before, after) ==
+        Lines{"web.basic_auth_users: changed", "web.hosts: changed", "web.tls: changed"});
+}
+
 TEST_CASE("whom to notify is compared as a whole") {
   const Config before = test::parse(kBase);
   const Config after =

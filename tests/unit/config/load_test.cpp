@@ -212,6 +212,57 @@ token = "env:T"
   CHECK(config.tokens[1].pools == std::vector<std::string>{"prod"});
 }
 
+TEST_CASE("users and a certificate are read, and make an address of other machines safe") {
+  const auto config = parse(kProvider + key("a") + R"([pools.prod]
+keys = ["a"]
+[agent]
+listen = "0.0.0.0:9925"
+[web]
+hosts = ["keyherd.example"]
+[web.tls]
+cert_file = "tls/server.crt"
+key_file = "/tls/server.key"
+client_ca_file = "tls/clients.pem"
+client_auth = "optional"
+min_version = "TLS13"
+[web.basic_auth_users.prometheus]
+role = "metrics"
+password_hash = "$2y$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga"
+[web.basic_auth_users.anna]
+role = "operate"
+pools = ["prod"]
+password_hash = "$2y$12$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga"
+)");
+  CHECK(config.hosts == std::vector<std::string>{"keyherd.example"});
+  REQUIRE(config.tls);
+  CHECK(*config.tls == WebTls{"/etc/keyherd/tls/server.crt", "/tls/server.key",
+                              "/etc/keyherd/tls/clients.pem", "optional", "TLS13"});
+  REQUIRE(config.users.size() == 2);
+  const auto& anna = config.users[config.users[0].name == "anna" ? 0 : 1];
+  CHECK(anna.name == "anna");
+  CHECK(anna.role == model::Role::operate);
+  CHECK(anna.pools == std::vector<std::string>{"prod"});
+  CHECK(anna.password_hash.size() == 60);
+}
+
+TEST_CASE("a client's configuration may name an agent elsewhere") {
+  const auto config = parse(R"([client]
+url = "https://keyherd.example:9925/"
+ca_file = "ca.pem"
+cert_file = "me.crt"
+key_file = "me.key"
+user = "anna"
+password = "file:anna.password"
+)");
+  CHECK(config.client.url == "https://keyherd.example:9925");
+  CHECK(config.client.ca_file == "/etc/keyherd/ca.pem");
+  CHECK(config.client.cert_file == "/etc/keyherd/me.crt");
+  CHECK(config.client.key_file == "/etc/keyherd/me.key");
+  CHECK(config.client.user == "anna");
+  REQUIRE(config.client.password);
+  CHECK(config.client.password->name == "/etc/keyherd/anna.password");
+}
+
 TEST_CASE("a usage log has a preset, fields of its own, or both") {
   const auto config = parse(R"([providers.p]
 type = "deepseek"

@@ -172,13 +172,12 @@ TEST_CASE("a large answer arrives whole, and Range asks in vain") {
 
 TEST_CASE("the guard answers first, and a refused body is never taken for a request") {
   HttpFixture http;
-  http.options.guard = [](const ServerRequest& request,
-                          const Route& route) -> std::optional<ServerResponse> {
+  http.options.guard = [](const ServerRequest& request, const Route& route, bool) -> Admission {
     if (request.header("authorization") == "Bearer good" || route.pattern == "/hello")
-      return std::nullopt;
+      return {};
     ServerResponse response = test::text_response("who are you?");
     response.status = 401;
-    return response;
+    return {Admission::Kind::refused, response};
   };
   http.start();
   RawClient client(http.port());

@@ -8,7 +8,7 @@
 #include "net/transport.hpp"
 #include "raw_peer.hpp"
 #include "support/temp_dir.hpp"
-#include "tls_material.hpp"
+#include "support/tls_material.hpp"
 
 using namespace keyherd;
 using namespace keyherd::net;

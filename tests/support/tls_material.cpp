@@ -1,4 +1,4 @@
-#include "tls_material.hpp"
+#include "support/tls_material.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -22,14 +22,24 @@ void add_extension(X509* certificate, int id, const std::string& value) {
   X509_EXTENSION_free(extension);
 }
 
-std::string to_pem(X509* certificate) {
-  BIO* memory = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(memory, certificate);
+std::string take_text(BIO* memory) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(memory, &data);  // NOLINT: OpenSSL's macro casts
   std::string pem(data, static_cast<std::size_t>(size));
   BIO_free(memory);
   return pem;
+}
+
+std::string to_pem(X509* certificate) {
+  BIO* memory = BIO_new(BIO_s_mem());
+  PEM_write_bio_X509(memory, certificate);
+  return take_text(memory);
+}
+
+std::string to_pem(EVP_PKEY* key) {
+  BIO* memory = BIO_new(BIO_s_mem());
+  PEM_write_bio_PrivateKey(memory, key, nullptr, nullptr, 0, nullptr, nullptr);
+  return take_text(memory);
 }
 
 X509* make_certificate(EVP_PKEY* key, const CertificateSpec& spec) {
@@ -66,6 +76,7 @@ TlsMaterial make_tls_material(const CertificateSpec& spec) {
   const bool usable = SSL_CTX_use_certificate(context, certificate) == 1 &&
                       SSL_CTX_use_PrivateKey(context, key) == 1;
   material.certificate_pem = to_pem(certificate);
+  material.key_pem = to_pem(key);
   X509_free(certificate);
   EVP_PKEY_free(key);
   if (!usable)

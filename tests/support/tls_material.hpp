@@ -22,6 +22,7 @@ struct CertificateSpec {
 struct TlsMaterial {
   std::shared_ptr<ssl_ctx_st> context;
   std::string certificate_pem;
+  std::string key_pem;
 };
 TlsMaterial make_tls_material(const CertificateSpec& spec);
 
