@@ -32,9 +32,23 @@ constexpr std::size_t kEventQueue = 8'192;
 constexpr std::chrono::seconds kReloadPatience{20};
 constexpr std::string_view kInstallationKey = "installation_key";
 
-Result<std::unique_ptr<store::Store>> open_store(const config::AgentSettings& agent) {
+// Whoever may write the directory may put another file in the state's place.
+Status check_directory(const std::string& state, const FileSystem& files) {
+  constexpr unsigned kOthersMayWrite = 0002;
+  constexpr unsigned kSticky = 01000;
+  const std::string directory = directory_of(state);
+  const auto stat = files.stat(directory);
+  if (stat && (stat->mode & kOthersMayWrite) != 0 && (stat->mode & kSticky) == 0)
+    return fail(ErrorCode::denied, "agent.state: everybody may write the directory " + directory +
+                                       "; run: chmod o-w " + directory);
+  return {};
+}
+
+Result<std::unique_ptr<store::Store>> open_store(const config::AgentSettings& agent,
+                                                 const FileSystem& files) {
   if (agent.state == ":memory:")
     return store::make_memory_store();
+  KH_TRY(check_directory(agent.state, files));
   return store::open_sqlite_store({agent.state, false});
 }
 
@@ -50,9 +64,9 @@ Result<std::string> installation_key(store::Store& store, const store::State& st
   return key;
 }
 
-Result<store::State> load_state(const config::AgentSettings& agent,
+Result<store::State> load_state(const config::AgentSettings& agent, const FileSystem& files,
                                 std::unique_ptr<store::Store>& store) {
-  KH_ASSIGN(store, open_store(agent));
+  KH_ASSIGN(store, open_store(agent, files));
   auto state = store->load();
   if (!state)
     return fail(with_context(state.error(), "loading " + agent.state));
@@ -72,14 +86,14 @@ class RunningAgent final : public Agent {
   Status start(config::Config config) {
     make_exposition(config.agent.drop_metrics);
     std::unique_ptr<store::Store> store;
-    auto state = load_state(config.agent, store);
+    auto state = load_state(config.agent, options_.files, store);
     if (!state && state.error().code == ErrorCode::corrupt && options_.replace_corrupt_state) {
       store.reset();
       KH_ASSIGN(const std::string aside,
                 store::set_aside_sqlite_file(config.agent.state, options_.clock.now().wall));
       options_.log.error("{}; it is kept as {}: all totals and beliefs begin anew",
                          state.error().message, aside);
-      state = load_state(config.agent, store);
+      state = load_state(config.agent, options_.files, store);
     }
     if (!state)
       return fail(state.error());

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <climits>
 
+#include "net/address_rules.hpp"
+
 namespace keyherd::net {
 
 namespace {
@@ -66,6 +68,12 @@ Result<std::unique_ptr<Link>> Link::open(const UrlParts& url, const TlsContext* 
   const std::string peer =
       (bracketed ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port);
   KH_ASSIGN(const auto addresses, resolver.resolve(url.host, url.port, bounds));
+  if (std::any_of(addresses.begin(), addresses.end(),
+                  [](const auto& address) { return is_forbidden_address(address.storage); }))
+    return fail(ErrorCode::unavailable,
+                "connecting to " + peer +
+                    ": link-local addresses and metadata services of clouds "
+                    "are never spoken to");
   Result<std::unique_ptr<Link>> link =
       fail(ErrorCode::unavailable, "connecting to " + peer + ": the name has no address");
   for (std::size_t index = 0; index < addresses.size(); ++index) {

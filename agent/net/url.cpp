@@ -28,6 +28,21 @@ bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
 }
 
+bool is_number(std::string_view label) {
+  const auto digits = label.starts_with("0x") ? label.substr(2) : label;
+  const std::string_view known = label.starts_with("0x") ? "0123456789abcdef" : "0123456789";
+  return digits.find_first_not_of(known) == std::string_view::npos;
+}
+
+// "127.1", "2130706433" and "0x7f.0.0.1" are addresses to some resolvers and names to others.
+bool is_odd_address(const std::string& host) {
+  in_addr address{};
+  const std::string_view text =
+      host.ends_with('.') ? std::string_view(host).substr(0, host.size() - 1) : host;
+  return is_number(text.substr(text.rfind('.') + 1)) &&
+         inet_pton(AF_INET, host.c_str(), &address) != 1;
+}
+
 Result<Authority> split_authority(std::string_view authority) {
   if (authority.find('@') != std::string_view::npos)
     return fail(ErrorCode::invalid, "reading a URL: user info (\"name@\") is not allowed in it");
@@ -45,6 +60,9 @@ Result<Authority> split_authority(std::string_view authority) {
     rest = authority.substr(end);
     if (!std::all_of(parts.host.begin(), parts.host.end(), is_name_character))
       return fail(ErrorCode::invalid, "reading a URL: the host has a character no host has");
+    if (is_odd_address(parts.host))
+      return fail(ErrorCode::invalid,
+                  "reading a URL: an address is written as four decimal numbers");
   }
   if (parts.host.empty() || parts.host.size() > kMaxHost)
     return fail(ErrorCode::invalid, "reading a URL: the host is missing or too long");

@@ -43,7 +43,10 @@ TEST_CASE("promtool reads names that are full of quotes, backslashes and broken 
   keyherd::model::Snapshot snapshot = keyherd::test::full_snapshot();
   keyherd::model::KeyView key = keyherd::test::full_key("z\"\\\n\xff");
   key.usage_by_model = {{"a\nb", {}}, {"a b", {}}, {"\xc3", {}}};
-  key.key.labels = {{"über-team", "x\"y"}, {"a-b", "1"}, {"a_b", "2"}};
+  key.key.labels = {{"über-team", "x\"y"},
+                    {"a-b", "1"},
+                    {"a_b", "2"},
+                    {"hostile", "\xff\n\"\\\xF0\x9F\x98\x80" + std::string(10'000, 'x')}};
   add(snapshot, std::move(key));
   lint(snapshot);
 }

@@ -1,5 +1,6 @@
 #include "http_fixture.hpp"
 
+#include <new>
 #include <stdexcept>
 
 #include "raw_peer.hpp"
@@ -34,6 +35,8 @@ HttpFixture::HttpFixture() {
   add("GET", "/throw", 0, [](const ServerRequest& request) -> net::Answer {
     if (request.parameter("what") == "int")
       throw 42;
+    if (request.parameter("what") == "memory")
+      throw std::bad_alloc();
     throw std::runtime_error("bad key sk-SECRET123");
   });
   add("GET", "/big", 0,

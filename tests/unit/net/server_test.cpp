@@ -145,7 +145,7 @@ TEST_CASE("what a handler throws stays inside") {
   HttpFixture http;
   http.start();
   RawClient client(http.port());
-  for (const char* target : {"/throw", "/throw?what=int"}) {
+  for (const char* target : {"/throw", "/throw?what=int", "/throw?what=memory"}) {
     client.send(request_text(std::string("GET ") + target + " HTTP/1.1"));
     const std::string answer = client.read_answer();
     CHECK(status_of(answer) == 500);

@@ -262,6 +262,20 @@ TEST_CASE("a secret that no header may carry is refused and not shown") {
   CHECK(server.connections() == 0);
 }
 
+TEST_CASE("no request goes to where clouds hand out their machines' credentials") {
+  const auto transport = make_http_transport({});
+  for (const char* host : {"169.254.169.254", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]",
+                           "[2002:a9fe:a9fe::]", "[fe80::1]"}) {
+    HttpRequest request;
+    request.url = "http://" + std::string(host) + "/latest/meta-data/";
+    request.timeout = std::chrono::seconds(2);
+    const auto response = transport->send(request, {});
+    REQUIRE_FALSE(response);
+    CHECK(response.error().code == ErrorCode::unavailable);
+    CHECK_THAT(response.error().message, Catch::Contains("never spoken to"));
+  }
+}
+
 TEST_CASE("a failure says what failed, and never the secret") {
   const Secret secret{std::string(kCanary)};
   int free_port = 0;

@@ -53,6 +53,15 @@ TEST_CASE("a URL that could be understood in two ways is refused") {
                                                         "http://[x]/",
                                                         "http://[::1]80/",
                                                         "http://h%6fst/",
+                                                        "http://2130706433/",
+                                                        "http://127.1/",
+                                                        "http://0x7f.0.0.1/",
+                                                        "http://0x7f000001/",
+                                                        "http://169.254.169.254./",
+                                                        "http://0251.0376.0251.0376/",
+                                                        "http://[fe80::1%lo]/",
+                                                        "file:///etc/passwd",
+                                                        "gopher://host/",
                                                         "http://h\xC3\xB6st/",
                                                         "https://host/\xC3\xB6"}));
   CAPTURE(url);

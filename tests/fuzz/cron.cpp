@@ -1,0 +1,26 @@
+#include "cron/schedule.hpp"
+
+#include <string>
+
+#include "fuzz.hpp"
+
+using namespace keyherd;
+
+// An expression, and the zone behind a line break.
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto text = fuzz::text_of(data, size);
+  const auto cut = text.find('\n');
+  const auto zone = cut == std::string_view::npos ? "America/New_York" : text.substr(cut + 1);
+  const auto schedule = cron::Schedule::parse(text.substr(0, cut), zone);
+  if (!schedule)
+    return 0;
+  WallTime at{};
+  for (int i = 0; i < 5; ++i) {
+    const auto next = schedule->next(at);
+    if (!next)
+      return 0;
+    fuzz::must(*next > at);
+    at = *next;
+  }
+  return 0;
+}
