@@ -77,6 +77,7 @@ struct AgentSettings {
   int probe_workers = 64;
   std::string price_file;  // resolved; empty: the shipped lists
   model::NanoUsd unaccounted_spend = model::kNanosPerUsd;
+  model::NanoUsd spend_anomaly_floor = model::kNanosPerUsd;
   // A day (UTC), of all keys together; nothing: no limit.
   std::optional<std::int64_t> probe_budget_tokens;
   std::optional<model::NanoUsd> probe_budget_usd;

@@ -34,6 +34,7 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.compare("keep_quarter_hours", a.keep_quarter_hours == b.keep_quarter_hours);
   changes.compare("keep_hours", a.keep_hours == b.keep_hours);
   changes.compare("unaccounted_spend", a.unaccounted_spend == b.unaccounted_spend);
+  changes.compare("spend_anomaly_floor", a.spend_anomaly_floor == b.spend_anomaly_floor);
   changes.compare("keep_usage", a.keep_usage == b.keep_usage);
   changes.compare("listen", std::tie(a.listen_address, a.listen_port) ==
                                 std::tie(b.listen_address, b.listen_port));

@@ -38,6 +38,7 @@ void read_agent(const TableReader& reader, Spec& spec) {
   agent.price_file = reader.path("price_file").value_or(agent.price_file);
   spec.price_file = reader.place_of("price_file");
   agent.unaccounted_spend = reader.usd("unaccounted_spend").value_or(agent.unaccounted_spend);
+  agent.spend_anomaly_floor = reader.usd("spend_anomaly_floor").value_or(agent.spend_anomaly_floor);
   agent.max_request_ids = static_cast<std::size_t>(
       reader.integer("max_request_ids").value_or(static_cast<std::int64_t>(agent.max_request_ids)));
   agent.keep_request_ids = reader.duration("keep_request_ids").value_or(agent.keep_request_ids);

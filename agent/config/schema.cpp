@@ -116,6 +116,11 @@ constexpr std::array kAgent{
           .fallback = "1",
           .doc = "USD that a balance may fall within six hours beyond what the usage logs explain "
                  "before an alert is due."},
+    Field{.name = "spend_anomaly_floor",
+          .type = Type::usd,
+          .fallback = "1",
+          .doc = "USD an hour that a key must cost before a multiple of its usual cost is worth an "
+                 "alert."},
     Field{.name = "max_request_ids",
           .type = Type::integer,
           .fallback = "1900000",

@@ -56,12 +56,17 @@ PoolParts Engine::pool_parts() {
   return parts;
 }
 
+void Engine::take_thresholds() {
+  agent_.unaccounted_spend = setup_->config.agent.unaccounted_spend;
+  agent_.spend_anomaly_floor = setup_->config.agent.spend_anomaly_floor;
+}
+
 Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& state, Instant now) {
   setup_ = std::move(setup);
   options_.published.set(setup_);
   agent_.started_at = now.wall;
   tend_history_at_ = now.steady + kTendFirst;
-  agent_.unaccounted_spend = setup_->config.agent.unaccounted_spend;
+  take_thresholds();
   agent_.config_loaded_at = now.wall;
   agent_.secret_load_failures = setup_->secret_load_failures;
   KH_TRY(accounting_.configure(*setup_, now));
@@ -109,7 +114,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   pools_.configure(setup_, now);
   for (const auto& [kind, count] : setup_->secret_load_failures)
     agent_.secret_load_failures[kind] += count;
-  agent_.unaccounted_spend = setup_->config.agent.unaccounted_spend;
+  take_thresholds();
   agent_.config_reload_ok = true;
   agent_.config_error.clear();
   agent_.config_loaded_at = now.wall;

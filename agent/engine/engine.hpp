@@ -115,6 +115,7 @@ class Engine {
   PoolParts pool_parts();
   void adopt(const std::string& key, std::shared_ptr<const Secret> secret, const std::string& why,
              Instant now);
+  void take_thresholds();
   void configure_usage();
   void ask_for_history(Instant now);
   void settle_touched(Instant now);

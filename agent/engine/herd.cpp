@@ -108,6 +108,11 @@ void Herd::restore(const store::State& state, Instant now) {
       record.probes = totals->second;
     else
       record.probes = {};
+    // Evidence of it may be too far back among the free probes to be loaded.
+    if (const std::int64_t paid_at = record.probes.paid_at; paid_at > 0) {
+      auto& spent_at = record.probe_history.spent_at;
+      spent_at = std::max(spent_at.value_or(WallTime{}), from_unix_nanos(paid_at));
+    }
     if (const auto totals = state.usage_totals.find(id); totals != state.usage_totals.end())
       record.usage_by_model = totals->second;
     if (const auto failures = state.usage_failures.find(id); failures != state.usage_failures.end())

@@ -75,6 +75,8 @@ void KeyRecord::forget_balances() {
 
 void KeyRecord::count_probe(const model::Evidence& evidence) {
   ++probes.probes[static_cast<std::size_t>(*evidence.probe)];
+  if (*evidence.probe == model::ProbeKind::chat)
+    probes.paid_at = std::max(probes.paid_at, to_unix_nanos(evidence.at));
   if (evidence.verdict != model::Verdict::ok)
     ++probes.failures[static_cast<std::size_t>(evidence.verdict)];
   probes.input_tokens = model::saturating_add(probes.input_tokens, evidence.input_tokens);

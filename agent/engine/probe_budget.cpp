@@ -43,13 +43,16 @@ std::string ProbeBudget::text() const {
   return fmt::format("{} {} {}", day_, tokens_, cost_);
 }
 
-bool ProbeBudget::admits(WallTime now) {
-  roll(now);
-  const std::int64_t next = under_way_ + 1;
-  if (token_limit_ && model::saturating_add(tokens_, next * most_tokens_) > *token_limit_)
+bool ProbeBudget::fits(std::int64_t probes) const {
+  if (token_limit_ && model::saturating_add(tokens_, probes * most_tokens_) > *token_limit_)
     return false;
   return !usd_limit_ ||
-         (cost_ < *usd_limit_ && model::saturating_add(cost_, next * most_cost_) <= *usd_limit_);
+         (cost_ < *usd_limit_ && model::saturating_add(cost_, probes * most_cost_) <= *usd_limit_);
+}
+
+bool ProbeBudget::admits(WallTime now) {
+  roll(now);
+  return fits(under_way_ + 1);
 }
 
 bool ProbeBudget::spend(std::int64_t tokens, model::NanoUsd cost, WallTime now) {
@@ -73,6 +76,8 @@ std::optional<double> ProbeBudget::used_ratio(WallTime now) {
     ratio = static_cast<double>(tokens_) / static_cast<double>(*token_limit_);
   if (usd_limit_ && *usd_limit_ > 0)
     ratio = std::max(ratio.value_or(0), model::to_usd(cost_) / model::to_usd(*usd_limit_));
+  if (ratio && !fits(1))
+    ratio = std::max(*ratio, 1.0);
   return ratio;
 }
 

@@ -33,11 +33,14 @@ class ProbeBudget {
   // What a probe used. True if anything.
   bool spend(std::int64_t tokens, model::NanoUsd cost, WallTime now);
 
-  // The used share of the nearer limit, may exceed 1; nothing without a limit.
+  // The used share of the nearer limit, may exceed 1; at least 1 once what is left is too little
+  // for another probe; nothing without a limit.
   [[nodiscard]] std::optional<double> used_ratio(WallTime now);
 
  private:
   void roll(WallTime now);
+  // Whether that many more fit.
+  [[nodiscard]] bool fits(std::int64_t probes) const;
 
   std::optional<std::int64_t> token_limit_;
   std::optional<model::NanoUsd> usd_limit_;

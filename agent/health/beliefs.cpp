@@ -17,6 +17,11 @@ using model::Verdict;
 using model::VerdictClass;
 
 constexpr std::chrono::minutes kNewsFor{10};
+// No rate is averaged over so long a time: told to slow down this often and this long whenever it
+// was used, a key is out of quota, though its provider does not say so.
+constexpr int kSlowdownsOfQuota = 5;
+constexpr std::chrono::hours kSlowForQuota{1};
+constexpr std::chrono::hours kSlowdownsApart{1};
 
 bool is_passive(const Evidence& evidence) {
   return evidence.source == EvidenceSource::usage_log || evidence.source == EvidenceSource::report;
@@ -97,6 +102,24 @@ void add_trouble(Record& record, const Evidence& evidence, const Moment& moment)
   trouble.count += static_cast<int>(std::min<std::int64_t>(evidence.count, 1'000));
 }
 
+// Of a key's use, and not while all its provider's keys are told the same: that is our address.
+void add_slowdown(Record& record, const Evidence& evidence, const Moment& moment, bool frozen) {
+  auto& slowdowns = record.slowdowns;
+  if (frozen || evidence.retry_at)
+    slowdowns.reset();
+  if (frozen || evidence.retry_at || !shows_use(evidence))
+    return;
+  if (!slowdowns || moment.happened - slowdowns->last > kSlowdownsApart)
+    slowdowns = Slowdowns{moment.happened, moment.happened, 0};
+  slowdowns->last = std::max(slowdowns->last, moment.happened);
+  slowdowns->count += evidence.count;
+}
+
+bool is_spent_silently(const Record& record, const Moment& moment) {
+  return record.slowdowns && record.slowdowns->count >= kSlowdownsOfQuota &&
+         moment.happened - record.slowdowns->since >= kSlowForQuota;
+}
+
 void count_success(Record& record, const Evidence& evidence, const Moment& moment) {
   model::KeyHealth& health = record.health;
   ++health.consecutive_successes;
@@ -114,6 +137,8 @@ void count_success(Record& record, const Evidence& evidence, const Moment& momen
   record.proofs += counts ? 1 : 0;
   if (shows_money(record, evidence))
     record.wants_paid = false;
+  if (shows_use(evidence))
+    record.slowdowns.reset();
 }
 
 void count_failure(Record& record, const Evidence& evidence, const Moment& moment) {
@@ -196,6 +221,7 @@ std::optional<Move> judge_spent(Record& record, const Evidence& evidence, const 
 std::optional<Move> judge_too_fast(Record& record, const Evidence& evidence, const Moment& moment,
                                    bool frozen) {
   const KeyState state = record.health.state;
+  add_slowdown(record, evidence, moment, frozen);
   if (state == KeyState::dead || state == KeyState::exhausted ||
       is_outvoted(record, evidence, moment))
     return std::nullopt;
@@ -205,6 +231,17 @@ std::optional<Move> judge_too_fast(Record& record, const Evidence& evidence, con
     return Move{KeyState::exhausted,
                 fmt::format("told to wait until {}, which is a quota rather than a rate{}",
                             format_rfc3339(*record.health.cooldown_until), origin(evidence))};
+  }
+  if (is_spent_silently(record, moment)) {
+    record.exhausted_by = Verdict::quota_exhausted;
+    start_exhaustion(record, evidence, moment.now);
+    return Move{KeyState::exhausted,
+                fmt::format("told to slow down {} times in {}, of no use since and not told until "
+                            "when, which is a quota rather than a rate{}",
+                            record.slowdowns->count,
+                            format_duration(std::chrono::floor<std::chrono::minutes>(
+                                moment.happened - record.slowdowns->since)),
+                            origin(evidence))};
   }
   // Keys that are all told to slow down are limited by our address, not by their accounts.
   if (frozen && state != KeyState::throttled)

@@ -38,6 +38,13 @@ struct Relapses {
   std::optional<SteadyTime> last;
 };
 
+// Answers "slow down" to real use that did not say for how long.
+struct Slowdowns {
+  SteadyTime since;
+  SteadyTime last;
+  std::int64_t count = 0;
+};
+
 struct Record {
   KeyFacts facts;
   model::KeyHealth health;
@@ -57,6 +64,7 @@ struct Record {
   bool wants_paid = false;               // and must show that money can be spent
   std::optional<SteadyTime> doubted_at;  // because of a sibling in the limit group
   std::optional<SteadyTime> died_at;
+  std::optional<Slowdowns> slowdowns;  // since the key was last of use
 };
 
 // Within this time failures of several keys are seen together: two probe intervals, at least 2 min.

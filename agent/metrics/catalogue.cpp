@@ -86,7 +86,9 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
     {kProbes, "keyherd_probe_queue_length", gauge, "", "", core,
      "Probes that are due and wait for a worker."},
     {kProbes, "keyherd_probe_budget_used_ratio", gauge, "", "ratio", optional,
-     "Used share of the day's budget for probes, of tokens or money, whichever is nearer its end."},
+     "Used share of the day's budget for probes, of tokens or money, whichever is nearer its end; "
+     "1 "
+     "when what is left is too little for a probe."},
 
     {kQuota, "keyherd_quota_used_ratio", gauge, "key, provider, quota", "ratio", optional,
      "Used share of the quota in its current window, may exceed 1."},
@@ -146,6 +148,8 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      "absent while a price or a rate is not known."},
     {kLimits, "keyherd_unaccounted_spend_threshold", gauge, "", "money", core,
      "Configured unaccounted spend in USD from which an alert is due."},
+    {kLimits, "keyherd_spend_anomaly_floor_per_hour", gauge, "", "money", core,
+     "Configured cost of a key in USD an hour below which no anomaly is seen."},
 
     {kPools, "keyherd_pool_info", gauge, "pool, strategy", "", core,
      "Facts about a pool, always 1."},

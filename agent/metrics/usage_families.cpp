@@ -147,7 +147,8 @@ constexpr std::array kLimitFamilies{
     per_key("keyherd_ratelimit_limit",
             [](TextWriter& out, const KeyRow& row) {
               for (const auto& limit : row.rate_limits)
-                out.sample(row.labels, limit.label, limit.fact->limit);
+                if (limit.fact->limit > 0)
+                  out.sample(row.labels, limit.label, limit.fact->limit);
             }),
     per_key("keyherd_ratelimit_remaining",
             [](TextWriter& out, const KeyRow& row) {
@@ -183,6 +184,10 @@ constexpr std::array kLimitFamilies{
     whole("keyherd_unaccounted_spend_threshold",
           [](TextWriter& out, const Herd& herd) {
             out.sample({}, {}, money(herd.snapshot->agent.unaccounted_spend));
+          }),
+    whole("keyherd_spend_anomaly_floor_per_hour",
+          [](TextWriter& out, const Herd& herd) {
+            out.sample({}, {}, money(herd.snapshot->agent.spend_anomaly_floor));
           }),
 };
 

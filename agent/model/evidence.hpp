@@ -33,7 +33,7 @@ struct Balance {
 // From response headers; resource is requests, tokens, input_tokens or output_tokens.
 struct RateLimit {
   std::string resource;
-  std::int64_t limit = 0;
+  std::int64_t limit = 0;  // 0: not stated
   std::int64_t remaining = 0;
   std::optional<WallTime> reset_at;
 };

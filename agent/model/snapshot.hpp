@@ -45,6 +45,7 @@ struct ProbeTotals {
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
   NanoUsd cost = 0;
+  std::int64_t paid_at = 0;  // of the last paid probe, Unix time in ns; 0: there was none
   friend bool operator==(const ProbeTotals&, const ProbeTotals&) = default;
 };
 
@@ -130,6 +131,8 @@ struct AgentView {
   std::chrono::nanoseconds expiry_critical = std::chrono::hours(24 * 3);
   // Spending that no log explains is worth an alert from this amount on, over this time.
   NanoUsd unaccounted_spend = kNanosPerUsd;
+  // An hour's logged cost below this is no anomaly, whatever the days before cost.
+  NanoUsd spend_anomaly_floor = kNanosPerUsd;
   std::chrono::nanoseconds drain_window = std::chrono::hours(6);
   bool ready = false;  // state restored and the store accepts commits
   std::string not_ready_because;

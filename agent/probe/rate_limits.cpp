@@ -1,6 +1,8 @@
 #include "probe/rate_limits.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 
 #include "base/text.hpp"
@@ -24,6 +26,22 @@ constexpr std::array<Family, 7> kFamilies{{
     {"requests", "x-ratelimit-", ""},
 }};
 
+// LiteLLM states what is left of each model's limit, the model's name at the end of the header's.
+void add_least_of_models(const net::HttpResponse& response, std::string_view resource,
+                         std::vector<model::RateLimit>& limits) {
+  if (std::ranges::find(limits, resource, &model::RateLimit::resource) != limits.end())
+    return;
+  const std::string before = "x-litellm-key-remaining-" + std::string(resource) + "-";
+  std::optional<std::int64_t> least;
+  for (auto at = response.headers.lower_bound(before);
+       at != response.headers.end() && at->first.starts_with(before); ++at) {
+    if (const auto remaining = parse_int(trim(at->second)))
+      least = least ? std::min(*least, *remaining) : *remaining;
+  }
+  if (least)
+    limits.push_back({std::string(resource), 0, *least, std::nullopt});
+}
+
 }  // namespace
 
 std::vector<model::RateLimit> read_rate_limits(const net::HttpResponse& response, WallTime now) {
@@ -36,11 +54,14 @@ std::vector<model::RateLimit> read_rate_limits(const net::HttpResponse& response
     };
     const auto limit = parse_int(header("limit"));
     const auto remaining = parse_int(header("remaining"));
-    if (!limit || !remaining || *limit == 0)
+    const bool unstated = header("limit").empty() && !family.after.empty();
+    if (!remaining || (limit ? *limit == 0 : !unstated))
       continue;
-    limits.push_back({std::string(family.resource), *limit, *remaining,
+    limits.push_back({std::string(family.resource), limit.value_or(0), *remaining,
                       parse_reset_time(header("reset"), now, ResetUnit::seconds, skew)});
   }
+  for (const std::string_view resource : {"requests", "tokens"})
+    add_least_of_models(response, resource, limits);
   return limits;
 }
 

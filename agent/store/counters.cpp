@@ -47,6 +47,7 @@ void visit_counters(model::ProbeTotals& totals, const CounterVisitor& visit) {
   visit("input_tokens", totals.input_tokens);
   visit("output_tokens", totals.output_tokens);
   visit("cost", totals.cost);
+  visit("paid_at", totals.paid_at);
 }
 
 void visit_counters(PoolTotals& totals, const CounterVisitor& visit) {

@@ -136,6 +136,7 @@ void add_beliefs(std::mt19937& random, store::Batch& batch) {
   totals.probes[static_cast<std::size_t>(below(random, 4))] = below(random, 3);
   totals.failures[static_cast<std::size_t>(below(random, 15))] = below(random, 2);
   totals.cost = below(random, 2);
+  totals.paid_at = below(random, 3);
 }
 
 void add_evidence(std::mt19937& random, store::Batch& batch) {

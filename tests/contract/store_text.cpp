@@ -22,8 +22,8 @@ static std::string text_of(const model::SourceCounts& c) {
 }
 
 static std::string text_of(const model::ProbeTotals& t) {
-  return fmt::format("{} {} {} {} {}", t.probes, t.failures, t.input_tokens, t.output_tokens,
-                     t.cost);
+  return fmt::format("{} {} {} {} {} {}", t.probes, t.failures, t.input_tokens, t.output_tokens,
+                     t.cost, t.paid_at);
 }
 
 static std::string text_of(const store::PoolTotals& t) {

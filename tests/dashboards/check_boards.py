@@ -32,6 +32,7 @@ NOT_CHARTED = {
     "keyherd_key_labels": "the users' own labels, for joins: docs/observability.md",
     "keyherd_key_expiry_threshold_seconds": "only a rule compares with it; the board's colours are the defaults",
     "keyherd_ratelimit_reset_timestamp_seconds": "seconds away; a line of it says nothing",
+    "keyherd_spend_anomaly_floor_per_hour": "only a rule compares with it; beside small spends it would flatten them",
     "keyherd_usagelog_stalled": "failed commits and the lag, which are charted, come with it",
     "process_virtual_memory_bytes": "address space, which says nothing of the memory in use",
     "keyherd_ratelimit_observed_timestamp_seconds": "how old the limits are, for queries of your own",

@@ -278,6 +278,7 @@ class Week:
 
     def limits(self):
         self.put("keyherd_unaccounted_spend_threshold", 5)
+        self.put("keyherd_spend_anomaly_floor_per_hour", 5)
         for key in KEYS:
             k = {"key": key, "provider": provider_of(key)}
             if k["provider"] != "deepseek":

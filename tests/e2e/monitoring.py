@@ -1,7 +1,11 @@
 """Debian's Prometheus and Alertmanager on the shipped files. Only addresses and times differ from what is shipped: a
 minute of a rule is a second here."""
+import json
 import re
 import shutil
+import sys
+import time
+import urllib.parse
 
 from harness import ROOT, EndToEnd, Program, free_port, http_request, wait_until
 
@@ -10,7 +14,13 @@ def in_seconds(text):
     """Windows and waiting times of rules: minutes become seconds, an hour a minute."""
     text = re.sub(r"\b(for|keep_firing_for): *\w+", r"\1: 0s", text).replace("keep_firing_for: 0s", "keep_firing_for: 1s")
     text = re.sub(r"\[(\d+)m\]", lambda found: f"[{max(int(found[1]), 3)}s]", text)
-    return text.replace("[1h]", "[60s]")
+    text = text.replace("[1d] offset 1h", "[20s] offset 10s").replace("offset 1d", "offset 20s")
+    text = text.replace(" + 60\n", " + 1\n").replace("10 * keyherd_state_save_interval", "0.1 * keyherd_state_save_interval")
+    return text.replace("[1h]", "[60s]").replace("[6h]", "[60s]")
+
+
+sys.path.insert(0, str(ROOT / "tests/dashboards"))
+import check_boards  # noqa: E402
 
 
 class Monitored(EndToEnd):
@@ -48,6 +58,21 @@ class Monitored(EndToEnd):
             f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=2s"], self.directory))
         wait_until(lambda: http_request("GET", f"http://127.0.0.1:{port}/-/ready")[0] == 200, "Prometheus is ready")
         return port
+
+    @staticmethod
+    def panels_without_data(prometheus, seconds):
+        """Of the shipped boards: each query that returned nothing at any time within the last `seconds`."""
+        now = time.time()
+        empty = []
+        for path in check_boards.BOARDS:
+            for where, expression, _ in check_boards.queries_of(json.loads(path.read_text())):
+                query = urllib.parse.urlencode({"query": check_boards.substituted(expression), "start": now - seconds,
+                                                "end": now, "step": 1})
+                status, answer = http_request("GET", f"http://127.0.0.1:{prometheus}/api/v1/query_range?{query}")
+                assert status == 200, (where, answer)
+                if not answer["data"]["result"]:
+                    empty.append(where)
+        return empty
 
     @staticmethod
     def alerts(sink, name):

@@ -76,6 +76,7 @@ const std::vector<Case> kCases{
     {"agent", "keep_usage = \"10d\"", "agent.keep_usage"},
     {"agent", "keep_evidence = \"10d\"", "agent.keep_evidence"},
     {"agent", "unaccounted_spend = 2.5", "agent.unaccounted_spend"},
+    {"agent", "spend_anomaly_floor = 2.5", "agent.spend_anomaly_floor"},
     {"agent", "max_request_ids = 20000", "agent.max_request_ids"},
     {"agent", "keep_request_ids = \"2d\"", "agent.keep_request_ids"},
     {"provider", "type = \"groq\"", "providers.p.type"},

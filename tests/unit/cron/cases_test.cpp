@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <ctime>
 
 #include "cron/schedule.hpp"
 #include "times.hpp"
@@ -157,7 +158,7 @@ TEST_CASE("times that come twice fire the first time, wildcards both times") {
 }
 
 TEST_CASE("a local day that the calendar skips does not fire") {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   check({
       {"C2.22",
        "0 0 * * *",
@@ -166,7 +167,7 @@ TEST_CASE("a local day that the calendar skips does not fire") {
        {"2011-12-29 10:00", "2011-12-30 10:00"}},
       {"C2.23", "0 0 30 12 *", "Pacific/Apia", "2011-12-28 22:00", {"2012-12-29 10:00"}},
   });
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(200));
+  CHECK(std::clock() - begin < CLOCKS_PER_SEC / 5);
 }
 
 TEST_CASE("day of month and day of week together mean either") {

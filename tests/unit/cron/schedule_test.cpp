@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <ctime>
 
 #include "base/time_text.hpp"
 #include "times.hpp"
@@ -14,10 +15,9 @@ using cron::Schedule;
 using namespace std::chrono_literals;
 
 std::string error_of(std::string_view expression, std::string_view timezone = "UTC") {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // of this process: others may have the machine
   const auto parsed = Schedule::parse(expression, timezone);
-  const auto took = std::chrono::steady_clock::now() - begin;
-  CHECK(took < 10ms);
+  CHECK(std::clock() - begin < CLOCKS_PER_SEC / 100);
   REQUIRE_FALSE(parsed.has_value());
   CHECK(parsed.error().code == ErrorCode::invalid);
   CHECK(parsed.error().message.size() < 500);
@@ -190,10 +190,10 @@ TEST_CASE("the latest firing is the one that next led to") {
 
 TEST_CASE("the latest firing is found quickly however dense the firings before a long pause") {
   const Schedule one = schedule("* * * 1 *", "America/New_York");
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   for (int day = 0; day < 100; ++day)
     REQUIRE(one.latest(utc("2026-08-01") + day * 24h) == utc("2026-02-01 04:59"));
-  CHECK(std::chrono::steady_clock::now() - begin < 1s);
+  CHECK(std::clock() - begin < CLOCKS_PER_SEC);
 }
 
 TEST_CASE("missed firings are counted up to a cap and the latest stays exact") {
@@ -203,14 +203,14 @@ TEST_CASE("missed firings are counted up to a cap and the latest stays exact") {
   CHECK(three_days.latest == utc("2026-05-04 00:00"));
 
   const Schedule minutely = schedule("* * * * *", "America/New_York");
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   const auto many = minutely.between(utc("2026-05-01"), utc("2026-05-01") + 100'000min, 200'000);
   CHECK(many.count == 100'000);
   CHECK(many.latest == utc("2026-05-01") + 100'000min);
   const auto capped = minutely.between(utc("1990-01-01"), utc("2026-05-01 12:00:30"), 100);
   CHECK(capped.count == 100);
   CHECK(capped.latest == utc("2026-05-01 12:00"));
-  CHECK(std::chrono::steady_clock::now() - begin < 1s);
+  CHECK(std::clock() - begin < CLOCKS_PER_SEC);
 
   const auto none = hourly.between(utc("2026-05-01"), utc("2026-05-01 00:59"), 10);
   CHECK(none.count == 0);

@@ -36,6 +36,7 @@ TEST_CASE("the day's tokens are an upper bound, with what is under way") {
   CHECK(budget.admits(kBudgetNow));
   budget.spend(60, 0, kBudgetNow);
   CHECK_FALSE(budget.admits(kBudgetNow));
+  CHECK(budget.used_ratio(kBudgetNow) == 1.0);  // 90 of 100; and no further probe fits
 }
 
 TEST_CASE("money is limited too, and the nearer limit shows") {

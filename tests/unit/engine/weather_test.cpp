@@ -209,12 +209,16 @@ TEST_CASE("whatever the weather, every belief is the truth within its documented
           "[simulation]") {
   const char* long_run = std::getenv("KEYHERD_WEATHER_DAYS");
   const int days = long_run != nullptr ? std::stoi(long_run) : 10;
-  Weather weather(long_run != nullptr ? 4U : GENERATE(1U, 2U, 3U));
+  // Ten days see about six falls of each kind: the seeds are such that none is missing.
+  Weather weather(long_run != nullptr ? 4U : GENERATE(1U, 3U, 5U));
   weather.live(days * 24h);
-  CHECK(weather.incidents > days / 4);
-  CHECK(weather.checks[0] > days * 800);
+  INFO(weather.incidents << " incidents; looks at keys fine, revoked, broke and throttled: "
+                         << weather.checks[0] << ' ' << weather.checks[1] << ' '
+                         << weather.checks[2] << ' ' << weather.checks[3]);
+  CHECK(weather.incidents >= days * 4 / 10);
+  CHECK(weather.checks[0] > days * 1'400);
   for (const int checks : weather.checks)
-    CHECK(checks > days * 2);
+    CHECK(checks > days * 30);
 }
 
 namespace {

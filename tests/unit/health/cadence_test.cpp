@@ -118,6 +118,44 @@ TEST_CASE("to be told to wait for more than a day is a quota") {
   CHECK(herd.due("k1") == 25h);
 }
 
+TEST_CASE("slow down, for an hour and never until when, is a quota") {
+  Herd herd = Herd::healthy(1);
+  const auto refused = [&](std::chrono::minutes later) {
+    herd.wait(later);
+    herd.tick();
+    herd.log("k1", Verdict::rate_limited);
+  };
+  refused(0min);
+  for (int i = 0; i < 4; ++i)
+    refused(14min);
+  CHECK(herd.state("k1") == KeyState::throttled);  // 56 min
+  herd.probe("k1", Verdict::ok);                   // a list of models is no use
+  SECTION("until it can be used again") {
+    refused(5min);
+    REQUIRE(herd.state("k1") == KeyState::exhausted);
+    CHECK(herd.health("k1").why.find("told to slow down 6 times in 1h1m") != std::string::npos);
+    herd.probe("k1", Verdict::ok);
+    CHECK(herd.state("k1") == KeyState::exhausted);
+    herd.wait(16min);
+    herd.log("k1", Verdict::ok);
+    CHECK(herd.state("k1") == KeyState::healthy);
+  }
+  SECTION("unless it was of use in between") {
+    herd.log("k1", Verdict::ok);
+    refused(5min);
+    CHECK(herd.state("k1") == KeyState::throttled);
+  }
+  SECTION("unless an hour passed without a refusal") {
+    refused(61min);
+    CHECK(herd.state("k1") == KeyState::throttled);
+  }
+  SECTION("unless an end was told") {
+    herd.probe("k1", Verdict::rate_limited, ProbeKind::chat, 30s);
+    refused(5min);
+    CHECK(herd.state("k1") == KeyState::throttled);
+  }
+}
+
 TEST_CASE("times that cannot be meant are not believed") {
   Herd herd = Herd::healthy(1);
   herd.probe("k1", Verdict::rate_limited, ProbeKind::chat, GENERATE(-5s, 0s, 1'000'000'000s));

@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -139,11 +140,15 @@ TEST_CASE("hundreds of slow handshakes delay nobody, and the oldest are given up
     slow.push_back(std::make_unique<RawClient>(tls.http.port()));
     slow.back()->send(hello.substr(0, i % 3 == 0 ? 0 : i % 3 == 1 ? 40 : hello.size()));
   }
-  for (int i = 0; i < 10; ++i) {
+  // The median: another process may hold up one of them.
+  std::vector<Steady::duration> took;
+  for (int i = 0; i < 11; ++i) {
     const auto began = Steady::now();
     REQUIRE(tls.ask("/hello"));
-    CHECK(Steady::now() - began < milliseconds(200));
+    took.push_back(Steady::now() - began);
   }
+  std::ranges::sort(took);
+  CHECK(took[5] < milliseconds(100));
   CHECK(slow.front()->read_to_end().empty());
   CHECK(slow.front()->closed());
 }

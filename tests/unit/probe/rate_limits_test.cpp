@@ -56,11 +56,39 @@ TEST_CASE("OpenRouter's bare headers are requests, reset in epoch milliseconds",
   CHECK(limits[0].reset_at == kLimitsNow + 30s);
 }
 
+TEST_CASE("what remains is told where the limit is not", "[probe]") {
+  const auto azure = read({{"x-ratelimit-remaining-requests", "5"},
+                           {"x-ratelimit-limit-tokens", "1000"},
+                           {"x-ratelimit-remaining-tokens", "900"}});
+  REQUIRE(azure.size() == 2);
+  CHECK(azure[0].resource == "requests");
+  CHECK(azure[0].limit == 0);
+  CHECK(azure[0].remaining == 5);
+  CHECK(azure[1].limit == 1'000);
+}
+
+TEST_CASE("of LiteLLM's limits by model the one that is nearest counts", "[probe]") {
+  const auto limits = read({{"x-litellm-key-remaining-requests-gpt-4.1-mini", "40"},
+                            {"x-litellm-key-remaining-requests-claude", "7"},
+                            {"x-litellm-key-remaining-requests-o3", "None"},
+                            {"x-litellm-key-remaining-tokens-claude", "None"}});
+  REQUIRE(limits.size() == 1);
+  CHECK(limits[0].resource == "requests");
+  CHECK(limits[0].limit == 0);
+  CHECK(limits[0].remaining == 7);
+  // Where the proxy states the key's own limits, these are the whole statement.
+  const auto own = read({{"x-ratelimit-limit-requests", "100"},
+                         {"x-ratelimit-remaining-requests", "60"},
+                         {"x-litellm-key-remaining-requests-claude", "7"}});
+  REQUIRE(own.size() == 1);
+  CHECK(own[0].remaining == 60);
+}
+
 TEST_CASE("sentinels and half statements are no rate limit", "[probe]") {
   CHECK(read({}).empty());
   CHECK(read({{"x-ratelimit-limit-tokens", "-1"}, {"x-ratelimit-remaining-tokens", "-1"}}).empty());
   CHECK(read({{"x-ratelimit-limit-tokens", "None"}, {"x-ratelimit-remaining-tokens", "None"}})
             .empty());
   CHECK(read({{"x-ratelimit-limit-tokens", "0"}, {"x-ratelimit-remaining-tokens", "0"}}).empty());
-  CHECK(read({{"x-ratelimit-remaining-requests", "5"}}).empty());
+  CHECK(read({{"x-ratelimit-remaining", "5"}}).empty());  // of what?
 }
