@@ -25,3 +25,19 @@ function(keyherd_test name)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
+
+# Makes BYTES, a C++ file in the build directory that holds INPUT (relative to the caller's folder, or absolute) as
+# NAMESPACE::SYMBOLBytes and SYMBOLSize.
+function(keyherd_embed BYTES INPUT NAMESPACE SYMBOL)
+  get_filename_component(input "${INPUT}" ABSOLUTE)
+  get_filename_component(name "${input}" NAME_WE)
+  set(bytes "${CMAKE_CURRENT_BINARY_DIR}/${name}_bytes.cpp")
+  set(script "${PROJECT_SOURCE_DIR}/cmake/Embed.cmake")
+  add_custom_command(
+    OUTPUT "${bytes}"
+    COMMAND "${CMAKE_COMMAND}" "-DINPUT=${input}" "-DOUTPUT=${bytes}" "-DNAMESPACE=${NAMESPACE}"
+            "-DSYMBOL=${SYMBOL}" -P "${script}"
+    DEPENDS "${input}" "${script}"
+    VERBATIM)
+  set(${BYTES} "${bytes}" PARENT_SCOPE)
+endfunction()

@@ -42,6 +42,10 @@ const std::vector<Command>& command_table() {
        "Asia/Singapore --csv\n"
        "  keyherd usage --file usage.jsonl --by model --follow\n",
        define_usage},
+      {"rules", "the Prometheus rules, and whether a running Prometheus has them",
+       "  keyherd rules > /etc/prometheus/rules/keyherd.yml\n"
+       "  keyherd rules --check --prometheus http://prometheus.example:9090\n",
+       define_rules},
       {"sandbox", "a fake provider with faults, for trials and tests",
        "  keyherd sandbox --scenario examples/demo-sandbox.json --port 9926\n", define_sandbox},
       {"healthcheck", "exit 0 if the agent of this configuration is ready",

@@ -42,6 +42,7 @@ Action define_resume(CLI::App& app);
 Action define_rotate(CLI::App& app);
 Action define_freeze(CLI::App& app);
 Action define_unfreeze(CLI::App& app);
+Action define_rules(CLI::App& app);
 Action define_run(CLI::App& app);
 Action define_sandbox(CLI::App& app);
 Action define_schedule(CLI::App& app);

@@ -85,8 +85,11 @@ Result<std::string> read_whole(const ReadableFile& file, std::uint64_t size,
 }
 
 Status check_closed(const FileStat& stat, const std::string& path) {
-  constexpr unsigned kOthers = 077;
-  if ((stat.mode & kOthers) != 0)
+  // Root may lend a file to the group of an agent that is not root, as Kubernetes does with mounted
+  // Secrets (fsGroup): to read, not to write.
+  const bool is_lent = stat.owner == 0 && ::geteuid() != 0;
+  const unsigned others = is_lent ? 037 : 077;
+  if ((stat.mode & others) != 0)
     return fail(ErrorCode::denied,
                 fmt::format("reading the secret file {}: it is open to others than its owner (mode "
                             "{:04o}); run: chmod 600 {}",

@@ -120,6 +120,20 @@ class RunningAgent final : public Agent {
 
   void reload() override { start_reload({}); }
 
+  bool answers(std::chrono::nanoseconds within) override {
+    const SteadyTime deadline = options_.clock.now().steady + within;
+    Promise<bool> answer;
+    if (!events_.try_push(Call{[answer](Engine&, Instant) { answer.set(true); }}))
+      return false;  // the queue is full, and has been drained by nobody
+    const auto pending = answer.pending();
+    while (!pending()) {
+      if (options_.clock.now().steady >= deadline)
+        return false;
+      pause(loop_.get_stop_token());
+    }
+    return true;
+  }
+
   void stop() override {
     if (stopped_.exchange(true))
       return;

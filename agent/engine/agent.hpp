@@ -40,6 +40,9 @@ class Agent {
   [[nodiscard]] virtual int port() const = 0;
   // Loads the configuration again; the outcome is logged and shown. Any thread; returns at once.
   virtual void reload() = 0;
+  // Whether the loop, which everything else depends on, takes up a question within that time. Not
+  // from the loop itself.
+  [[nodiscard]] virtual bool answers(std::chrono::nanoseconds within) = 0;
   // Ends everything in order. Rotations under way go on at the next start.
   virtual void stop() = 0;
 };

@@ -55,7 +55,7 @@ class Monitored(EndToEnd):
         config = self.write("prometheus.yml", text)
         self.programs.append(Program("prometheus", [
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.directory}/tsdb",
-            f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=2s"], self.directory))
+            f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=2s", "--web.enable-lifecycle"], self.directory))
         wait_until(lambda: http_request("GET", f"http://127.0.0.1:{port}/-/ready")[0] == 200, "Prometheus is ready")
         return port
 

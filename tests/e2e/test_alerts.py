@@ -56,6 +56,16 @@ class Alerts(Monitored):
         bad = [(rule["name"], rule.get("lastError")) for group in groups for rule in group["rules"]
                if rule["health"] not in ("ok", "unknown")]
         self.assertEqual(bad, [])
+        # The command says the same, and what a Prometheus lacks.
+        there = agent.cli("rules", "--check", "--prometheus", f"http://127.0.0.1:{prometheus}")
+        self.assertRegex(there.stdout, r"has (\d+) of \1 rules$")
+        (self.directory / "rules/keyherd-recording.yml").unlink()
+        self.assertEqual(http_request("POST", f"http://127.0.0.1:{prometheus}/-/reload")[0], 200)
+        lacking = json.loads(agent.cli("rules", "--check", "--prometheus", f"http://127.0.0.1:{prometheus}", "--json", expect=1).stdout)
+        self.assertIn("provider:keyherd_key_up:avg", [rule["rule"] for rule in lacking["missing"]])
+        self.assertNotIn("KeyherdKeyRejected", [rule["rule"] for rule in lacking["missing"]])
+        gone = agent.cli("rules", "--check", "--prometheus", "http://127.0.0.1:1", expect=3)
+        self.assertIn("--prometheus URL", gone.stderr)
         up = http_request("GET", f"http://127.0.0.1:{prometheus}/api/v1/query?query=up%7Bjob%3D%22keyherd%22%7D")[1]
         self.assertEqual(up["data"]["result"][0]["value"][1], "1")
 

@@ -231,7 +231,7 @@ class Process(EndToEnd):
     def test_the_unit_for_systemd_is_a_tight_one(self):
         text = (ROOT / "deploy/systemd/keyherd.service").read_text()
         unit = self.write("keyherd.service", text.replace("/usr/bin/keyherd", str(KEYHERD)))
-        for arguments in (["verify", "--man=no"], ["security", "--offline=true", "--threshold=20", "--no-pager"]):
+        for arguments in (["verify", "--man=no"], ["security", "--offline=true", "--threshold=15", "--no-pager"]):
             done = subprocess.run(["systemd-analyze", *arguments, str(unit)], capture_output=True, text=True, timeout=60,
                                   check=False)
             self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)

@@ -1,9 +1,13 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include <spdlog/logger.h>
@@ -11,6 +15,7 @@
 #include "cli/build_info.hpp"
 #include "cli/command.hpp"
 #include "cli/configuration.hpp"
+#include "cli/service_manager.hpp"
 #include "engine/agent.hpp"
 
 namespace keyherd::cli {
@@ -27,10 +32,20 @@ class Signals {
       sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
-  int wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
-    return signal;
+  // The next signal; nothing when none came within that time.
+  std::optional<int> wait(std::optional<std::chrono::microseconds> longest) const {
+    using namespace std::chrono;
+    const auto seconds = duration_cast<std::chrono::seconds>(longest.value_or(microseconds(0)));
+    const timespec time{seconds.count(),
+                        nanoseconds(longest.value_or(microseconds(0)) - seconds).count()};
+    while (true) {
+      const int signal =
+          longest ? sigtimedwait(&set_, nullptr, &time) : sigwaitinfo(&set_, nullptr);
+      if (signal > 0)
+        return signal;
+      if (errno != EINTR)
+        return std::nullopt;
+    }
   }
   // From here on a second SIGTERM or SIGINT ends the process at once.
   void release() const { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
@@ -47,6 +62,30 @@ void raise_descriptor_limit() {
     return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Until it is told to stop. The manager hears that the agent is alive as long as its loop answers.
+void serve(engine::Agent& agent, const Signals& signals, spdlog::logger& log) {
+  const ServiceManager manager;
+  std::optional<std::chrono::microseconds> beat;
+  if (const auto watchdog = manager.watchdog())
+    beat = *watchdog / 4;
+  ServiceManager::ready();
+  while (true) {
+    const auto signal = signals.wait(beat);
+    if (!signal) {
+      if (agent.answers(*beat))
+        ServiceManager::alive();
+      else
+        log.error("the agent's loop does not answer; its service manager will restart it");
+    } else if (*signal == SIGHUP) {
+      agent.reload();
+    } else {
+      break;
+    }
+  }
+  log.info("stopping");
+  ServiceManager::stopping();
 }
 
 int run(Context& context, bool replace_corrupt_state) {
@@ -73,9 +112,7 @@ int run(Context& context, bool replace_corrupt_state) {
   auto agent = engine::start_agent(options, std::move(*config));
   if (!agent)
     return report(context, agent.error(), kWrongUsage);
-  while (signals.wait() == SIGHUP)
-    (*agent)->reload();
-  (*log)->info("stopping");
+  serve(**agent, signals, **log);
   signals.release();
   (*agent)->stop();
   return kFine;
