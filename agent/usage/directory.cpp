@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "usage/gzip_file.hpp"
 
@@ -15,6 +16,25 @@ bool is_foreign(std::string_view name, bool with_gz) {
   constexpr std::string_view kEndings[] = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"};
   return std::any_of(std::begin(kEndings), std::end(kEndings),
                      [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+constexpr std::size_t kDate = 6;  // digits that are no mere index
+
+// "-20260501", ".1"
+bool is_numbering(std::string_view text) {
+  return text.size() >= 2 && (text[0] == '.' || text[0] == '-') && text[1] >= '0' && text[1] <= '9';
+}
+
+std::string_view name_in_directory(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+// "/log/a.log" is "/log/a" and ".log"; what has no ending is whole.
+std::pair<std::string_view, std::string_view> split_ending(std::string_view path) {
+  const std::size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos || dot <= path.size() - name_in_directory(path).size())
+    return {path, {}};
+  return {path.substr(0, dot), path.substr(dot)};
 }
 
 void add_match(std::vector<Match>& files, const std::string& path, const FileStat& stat) {
@@ -90,13 +110,8 @@ Listing list_files(const FileSystem& files, const std::string& path, bool with_g
 }
 
 std::vector<Match> list_siblings(const FileSystem& files, const std::string& path, bool with_gz) {
-  const std::size_t slash = path.rfind('/');
-  const std::size_t name_begin = slash == std::string::npos ? 0 : slash + 1;
-  const std::size_t dot = path.rfind('.');
-  const bool has_extension = dot != std::string::npos && dot > name_begin;
   std::vector<Match> siblings;
-  const auto names =
-      files.glob(escape_pattern(path.substr(0, has_extension ? dot : path.size())) + "*");
+  const auto names = files.glob(escape_pattern(split_ending(path).first) + "*");
   if (!names)
     return siblings;
   for (const std::string& name : *names) {
@@ -110,11 +125,27 @@ std::vector<Match> list_siblings(const FileSystem& files, const std::string& pat
 }
 
 bool is_rotated_name(std::string_view name, std::string_view path) {
-  if (!name.starts_with(path) || name.size() < path.size() + 2)
+  if (is_gzip_name(name))
+    name = split_ending(name).first;
+  if (name.starts_with(path))
+    return is_numbering(name.substr(path.size()));
+  const auto [stem, ending] = split_ending(path);
+  if (ending.empty() || name.size() < path.size() || !name.starts_with(stem) ||
+      !name.ends_with(ending))
     return false;
-  const char separator = name[path.size()];
-  const char digit = name[path.size() + 1];
-  return (separator == '.' || separator == '-') && digit >= '0' && digit <= '9';
+  // "a-2.log" is more likely another log than a rotated one.
+  const std::string_view middle = name.substr(stem.size(), name.size() - path.size());
+  return is_numbering(middle) && (middle.front() == '.' || middle.size() > kDate) &&
+         middle.find_first_not_of("0123456789.-_T") == std::string_view::npos;
+}
+
+bool is_copy_name(std::string_view name, std::string_view path) {
+  name = name_in_directory(name);
+  path = name_in_directory(path);
+  constexpr std::string_view kSeparators = ".-_~";
+  return is_rotated_name(name, path) ||
+         (name.starts_with(path) && name.size() > path.size() &&
+          kSeparators.find(name[path.size()]) != std::string_view::npos);
 }
 
 }  // namespace keyherd::usage

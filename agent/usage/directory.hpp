@@ -38,7 +38,12 @@ Listing list_files(const FileSystem& files, const std::string& path, bool with_g
 // it: "usage.jsonl" may have become "usage.jsonl.1" or "usage-20260501.jsonl". Unsorted names that
 // cannot be examined are left out.
 std::vector<Match> list_siblings(const FileSystem& files, const std::string& path, bool with_gz);
-// Whether `name` is what rotation makes of `path`: path.N or path-DATE.
+// Whether `name` is what rotation makes of `path` in the same directory: "a.log.1",
+// "a.log-20260501", and with the ending kept "a.1.log", "a-20260501.log".
 [[nodiscard]] bool is_rotated_name(std::string_view name, std::string_view path);
+// Whether a file called `name` may be a copy of the log that is written as `path`: it is called as
+// rotation calls it, or as people do ("a.log.old", "a.log~"), in whatever directory. Another log is
+// not: neither "b.log", nor "a.log" in another directory.
+[[nodiscard]] bool is_copy_name(std::string_view name, std::string_view path);
 
 }  // namespace keyherd::usage

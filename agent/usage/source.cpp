@@ -64,6 +64,7 @@ Source::Source(model::UsageLog log, const std::vector<model::FileCursor>& restor
     Generation& generation = generations_.emplace_back();
     generation.cursor = cursor;
     generation.stored = cursor;
+    generation.last_read = cursor.updated_at;
     generation.packed = log_.read_gz && is_gzip_name(cursor.path);
     generation.live_path = is_pattern(log_.path) ? cursor.path : log_.path;
     next_id_ = std::max(next_id_, cursor.id + 1);
@@ -250,6 +251,11 @@ Status Source::read_some(const Shared& shared, Generation& generation, std::uint
     if (!generation.has_identity())
       generation.cursor.id = next_id_++;
   }
+  if (done > 0) {
+    KH_ASSIGN(const FileStat after, generation.file->stat());
+    generation.observe(after, now);
+    generation.last_read = after.modified;
+  }
   if (done < limit) {
     generation.settled = {stat.size, stat.modified};
     if (generation.packed && !generation.copy)
@@ -313,7 +319,7 @@ void Source::take_cursors(model::Tally& tally, Instant now) {
   for (Generation& each : generations_) {
     if (!each.has_identity() || each.cursor == each.stored)
       continue;
-    each.cursor.updated_at = now.wall;
+    each.cursor.updated_at = std::max(now.wall, each.last_read);  // neither is older
     each.stored = each.cursor;
     tally.cursors.push_back(each.cursor);
   }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -36,12 +37,15 @@ struct Generation {
   bool listed = false;                       // a name that the configured path means leads to it
   bool located = false;               // not listed, but found beside live_path under cursor.path
   bool copy = false;                  // holds what another generation's file holds: not read
+  // When it was last found to be a copy: of which generation, and how long it was.
+  std::optional<std::pair<std::int64_t, std::uint64_t>> copy_of;
   bool from_end = false;              // to begin behind what is there already
   std::optional<SteadyTime> left_at;  // when it was no longer listed
   int polls_since_left = 0;
   // As last seen, and as it was when nothing more could be read from it.
   std::uint64_t size = 0;  // of what was compressed, once it is open
   WallTime modified;
+  WallTime last_read;  // the file's time then: what was written later was not read
   std::uint64_t packed_size = 0;
   SteadyTime grew_at;
   std::optional<std::pair<std::uint64_t, WallTime>> settled;
@@ -121,7 +125,12 @@ class Source {
 
   // recognise.cpp: whether a file holds what is known already.
   enum class Likeness { different, continues, duplicate };
+  // Of a file to a known generation: the smaller, the likelier is it the file that goes on there.
+  enum class Kinship { same_name, rotated_name, original, moved, none };
+  static Kinship kinship(const Generation& fresh, const Generation& known);
   Status recognise(const Shared& shared, Generation& fresh, Instant now);
+  Result<Likeness> recognise_among(const Shared& shared, Kinship kinship, std::string_view head,
+                                   Generation& fresh, Instant now);
   Result<Likeness> compare(const Shared& shared, std::string_view head, const Generation& fresh,
                            Generation& known, Instant now);
   Result<std::optional<Likeness>> compare_with_open(const Generation& fresh, Generation& known);

@@ -20,11 +20,11 @@ struct MemoryFileSystem::State {
   mutable std::mutex mutex;
   std::map<std::string, std::shared_ptr<Node>> files;
   std::uint64_t next_inode = 100;
-  std::int64_t tick = 0;  // every change is a millisecond later than the one before
+  WallTime last_change{std::chrono::seconds(1'777'000'000)};
   std::optional<FileId> reuse;
 
   WallTime next_time() {
-    return WallTime(std::chrono::seconds(1'777'000'000)) + std::chrono::milliseconds(++tick);
+    return last_change += std::chrono::milliseconds(1);
   }
   std::shared_ptr<Node> make(std::string_view content) {
     auto node = std::make_shared<Node>();
@@ -184,6 +184,11 @@ void MemoryFileSystem::overwrite(const std::string& path, std::string_view conte
   const auto node = state_->files.at(path);
   node->content = content;
   node->modified = state_->next_time();
+}
+
+void MemoryFileSystem::set_time(WallTime now) {
+  const std::lock_guard lock(state_->mutex);
+  state_->last_change = std::max(state_->last_change, now);
 }
 
 void MemoryFileSystem::set_modified(const std::string& path, WallTime when) {

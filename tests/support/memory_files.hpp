@@ -31,6 +31,8 @@ class MemoryFileSystem final : public FileSystem {
   void truncate(const std::string& path, std::size_t size);
   void rename(const std::string& from, const std::string& to);
   void overwrite(const std::string& path, std::string_view content);  // same identity
+  // Changes from now on happen after this, each a millisecond after the one before.
+  void set_time(WallTime now);
   void set_modified(const std::string& path, WallTime when);
   void set_mode(const std::string& path, unsigned mode);
   // The identity that the next created file gets: for inode reuse.

@@ -40,6 +40,7 @@ class Story {
   bool chance(int one_in) { return random_.next() % static_cast<unsigned>(one_in) == 0; }
 
   void step() {
+    files_.set_time(follower_.clock.now().wall);
     if (chance(2))
       write();
     if (chance(3))

@@ -240,6 +240,105 @@ TEST_CASE("a copy that grows while it is made is no file of its own") {
   CHECK(follower.tokens() == sum_of(1, 100) + 1000);
 }
 
+TEST_CASE("a short copy of what was read further before it was truncated is not read again") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath + "*")});
+  files.append(kPath, lines(1, 3));
+  files.create(kPath + ".1", files.content(kPath));
+  files.append(kPath, lines(4, 40));  // written between copying and truncation
+  const bool looks_between = GENERATE(true, false);
+  const bool restarts = GENERATE(true, false);
+  CAPTURE(looks_between, restarts);
+  files.set_time(follower.clock.now().wall);
+  if (looks_between)
+    follower.drain();
+  files.truncate(kPath, 0);
+  files.append(kPath, lines(100, 105));
+  if (restarts)
+    follower.restart();
+  follower.drain();
+  follower.restart();
+  follower.drain();
+  CHECK(follower.tokens() == (looks_between ? sum_of(1, 40) : sum_of(1, 3)) + sum_of(100, 105));
+  CHECK(follower.counts.records == (looks_between ? 46 : 9));
+}
+
+TEST_CASE("a copy that is seen before the log itself gives its place to it") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath + "*")});
+  files.append(kPath, lines(1, 20));
+  follower.drain();
+  files.truncate(kPath, 0);
+  files.append(kPath, lines(50, 60));
+  files.create(kPath + ".1", files.content(kPath));
+  files.append(kPath, lines(61, 70));  // changed after its copy, so it is looked at later
+  follower.drain();
+  CHECK(follower.tokens() == sum_of(1, 20) + sum_of(50, 70));
+  CHECK(follower.counts.records == 41);
+  files.append(kPath, lines(71, 75));
+  follower.restart();
+  follower.drain();
+  files.truncate(kPath, 0);
+  files.append(kPath, line(1000));
+  follower.drain();
+  CHECK(follower.tokens() == sum_of(1, 20) + sum_of(50, 75) + 1000);
+}
+
+TEST_CASE("a log that is truncated while its copy is compared with it is not mistaken") {
+  MemoryFileSystem files;
+  Follower follower(files, {log_at(kPath + "*")});
+  files.append(kPath, lines(1, 50));
+  follower.drain();
+  int reads = 0;
+  const int at = GENERATE(1, 2, 3);
+  CAPTURE(at);
+  files.create(kPath + ".1", files.content(kPath));
+  files.fault = [&](std::string_view operation, const std::string& path) -> Status {
+    if (operation == "read_at" && path == kPath && ++reads == at) {
+      files.truncate(kPath, 0);
+      files.append(kPath, lines(100, 160));
+    }
+    return {};
+  };
+  follower.drain();
+  follower.drain();
+  const bool was_truncated = reads >= at;
+  CHECK(follower.tokens() == sum_of(1, 50) + (was_truncated ? sum_of(100, 160) : 0));
+  CHECK(was_truncated == (at <= 2));
+}
+
+TEST_CASE("logs that begin alike, or are alike, are logs of their own") {
+  const auto count = [](const std::string& pattern, const std::string& one, const std::string& two,
+                        auto change) {
+    MemoryFileSystem files;
+    Follower follower(files, {log_at("/logs/" + pattern)});
+    files.append("/logs/" + one, lines(1, 20));
+    files.append("/logs/" + two, lines(1, 20));
+    follower.drain();
+    change(files, "/logs/" + one, "/logs/" + two);
+    follower.drain();
+    follower.restart();
+    follower.wait(seconds(200));
+    return follower.tokens();
+  };
+  const auto nothing = [](const auto&...) {};
+  // Two gateways that began with the same lines.
+  CHECK(count("gw*.log", "gw1.log", "gw2.log", nothing) == 2 * sum_of(1, 20));
+  CHECK(count("gw*.log", "gw.log", "gw-2.log", nothing) == 2 * sum_of(1, 20));
+  CHECK(count("*/usage.log", "gw1/usage.log", "gw2/usage.log", nothing) == 2 * sum_of(1, 20));
+  // Also when one of them begins anew: the other is not what was in it.
+  const auto truncate_first = [](auto& files, const auto& one, const auto&) {
+    files.truncate(one, 0);
+    files.append(one, line(1000));
+  };
+  CHECK(count("gw*.log", "gw1.log", "gw2.log", truncate_first) == 2 * sum_of(1, 20) + 1000);
+  // What rotation calls so is a copy.
+  for (const char* copy : {"gw.log.1", "gw.log-20260501", "gw-20260501.log", "gw.1.log", "gw.log.old"})
+    CHECK(count("gw*", "gw.log", copy, nothing) == sum_of(1, 20));
+  CHECK(count("*/gw.log*", "live/gw.log", "old/gw.log.1", nothing) == sum_of(1, 20));
+  CHECK(count("*/gw.log*", "live/gw.log.1", "old/gw.log.1", nothing) == sum_of(1, 20));
+}
+
 TEST_CASE("a file rewritten under a new identity with the same content goes on where it was") {
   MemoryFileSystem files;
   Follower follower(files, {log_at(kPath)});
