@@ -73,7 +73,8 @@ Status Source::recognise(const Shared& shared, Generation& fresh, Instant now) {
   if (fresh.size == 0)
     return {};
   KH_ASSIGN(const std::string head, read_head(*fresh.file));
-  for (const Kinship kinship : {Kinship::same_name, Kinship::rotated_name, Kinship::original, Kinship::moved}) {
+  for (const Kinship kinship :
+       {Kinship::same_name, Kinship::rotated_name, Kinship::original, Kinship::moved}) {
     KH_ASSIGN(const Likeness likeness, recognise_among(shared, kinship, head, fresh, now));
     if (likeness != Likeness::different)
       return {};
@@ -122,9 +123,9 @@ Result<Source::Likeness> Source::compare(const Shared& shared, std::string_view 
     KH_ASSIGN(const bool same, has_anchor(*fresh.file, cursor));
     return same ? Likeness::continues : Likeness::different;
   }
-  // Read further than this copy goes, in the moment between copying and truncation. If nobody looked
-  // in that moment, times tell: what was written later is something else. Of a copy that is shorter
-  // than the head only its name and time speak.
+  // Read further than this copy goes, in the moment between copying and truncation. If nobody
+  // looked in that moment, times tell: what was written later is something else. Of a copy that is
+  // shorter than the head only its name and time speak.
   if (fresh.copy_of == std::pair(cursor.id, fresh.size))
     return Likeness::duplicate;
   const bool may_be_older = fresh.packed || fresh.modified <= known.last_read;

@@ -112,8 +112,8 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   discover(shared, is_taken, now);
   begin_at_end(shared, now);
   first_look_ = false;
-  before_ = generations_;
-  begin_seen(shared, now);
+  remember_state();
+  begin_seen(shared.seen, now);
   shared.reader.set_lines(*format_, log_.max_line_bytes);
   read(shared, now);
   retire(shared, now);
@@ -124,30 +124,41 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
   return tally;
 }
 
-void Source::begin_seen(const Shared& shared, Instant now) {
+// What a configured name leads to is closed when others need its descriptor, also while the batch
+// waits.
+void Source::remember_state() {
+  before_ = generations_;
+  for (Generation& each : *before_) {
+    if (each.listed)
+      each.file.reset();
+  }
+}
+
+void Source::begin_seen(SeenIds& seen, Instant now) {
   if (!log_.dedup)
     return;
-  shared.seen.advance(now.wall);
-  sums_.set_seen(shared.seen, hash64(log_.id));
+  seen.advance(now.wall);
+  sums_.set_seen(seen, hash64(log_.id));
 }
 
 // Between two polls nothing is summed up that is not in a Tally already.
-Result<model::Tally> Source::take_delivery(const Shared& shared, std::string lines, Instant now) {
+Result<model::Tally> Source::take_delivery(ChunkReader& reader, SeenIds& seen, std::string lines,
+                                           Instant now) {
   static const std::string kPlace = "the body";
   if (!format_)
     return fail(ErrorCode::invalid, problem_);
   sums_.set_now(now.wall);
   sums_.set_file(kPlace);
-  begin_seen(shared, now);
-  shared.reader.set_lines(*format_, log_.max_line_bytes);
-  shared.reader.take(std::move(lines), sums_);
+  begin_seen(seen, now);
+  reader.set_lines(*format_, log_.max_line_bytes);
+  reader.take(std::move(lines), sums_);
   last_read_at_ = now.wall;
   model::Tally tally;
   sums_.take(tally);
   tally.source = log_.id;
   tally.status = status();
-  tally.seen = shared.seen.take_new();
-  tally.seen_from = shared.seen.oldest_epoch();
+  tally.seen = seen.take_new();
+  tally.seen_from = seen.oldest_epoch();
   reported_ = tally.status;
   return tally;
 }
@@ -165,6 +176,11 @@ void Source::rejected(std::uint64_t batch, SeenIds& seen) {
     return;
   seen.forget(seen_);
   seen_ = {};
+  for (Generation& each : *before_) {
+    const Generation* open = each.file ? nullptr : find(each.cursor.file);
+    if (open != nullptr && open->packed == each.packed)
+      each.file = open->file;
+  }
   generations_ = std::move(*before_);
   before_.reset();
 }
@@ -209,12 +225,14 @@ std::uint64_t Source::read_generation(const Shared& shared, Generation& generati
   std::uint64_t done = 0;
   if (limit == 0 || generation.is_settled() || !ensure_open(shared, generation, now))
     return done;
+  in_hand_ = &generation;
   if (auto read = read_some(shared, generation, limit, now, done); !read) {
     note_failure(generation, read.error(), now);
   } else {
     generation.problem.clear();
     generation.backoff = {};
   }
+  in_hand_ = nullptr;
   return done;
 }
 

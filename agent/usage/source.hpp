@@ -24,6 +24,7 @@
 #include "usage/chunk_reader.hpp"
 #include "usage/directory.hpp"
 #include "usage/format.hpp"
+#include "usage/open_files.hpp"
 #include "usage/tailer.hpp"
 
 namespace keyherd::usage {
@@ -35,8 +36,8 @@ struct Generation {
   std::string live_path;                     // the name under which it was written
   bool packed = false;                       // the file is a .gz, seen as what was compressed
   bool listed = false;                       // a name that the configured path means leads to it
-  bool located = false;               // not listed, but found beside live_path under cursor.path
-  bool copy = false;                  // holds what another generation's file holds: not read
+  bool located = false;  // not listed, but found beside live_path under cursor.path
+  bool copy = false;     // holds what another generation's file holds: not read
   // When it was last found to be a copy: of which generation, and how long it was.
   std::optional<std::pair<std::int64_t, std::uint64_t>> copy_of;
   bool from_end = false;              // to begin behind what is there already
@@ -76,6 +77,9 @@ class Source {
     const TailerOptions& options;
     ChunkReader& reader;
     SeenIds& seen;
+    OpenFiles& open_files;
+    // Closes a file of any source to which a configured name leads; whether there was one.
+    const std::function<bool()>& make_room;
   };
   // Whether another source reads that file already.
   using IsTaken = std::function<bool(const FileId&)>;
@@ -93,11 +97,16 @@ class Source {
 
   std::optional<model::Tally> poll(const Shared& shared, const IsTaken& is_taken, Instant now);
   // Of lines that are in no file; the batch is not set. Error invalid: the format.
-  Result<model::Tally> take_delivery(const Shared& shared, std::string lines, Instant now);
+  Result<model::Tally> take_delivery(ChunkReader& reader, SeenIds& seen, std::string lines,
+                                     Instant now);
   void committed(std::uint64_t batch);
   void rejected(std::uint64_t batch, SeenIds& seen);
   // A batch that waits will never be answered.
   void abandon(SeenIds& seen) { rejected(batch_, seen); }
+  // Closes the file that was silent for longest, of those to which a configured name leads: that
+  // were read to their end, or all but the one that is being read.
+  enum class Closable { settled, all };
+  bool close_one(Closable which);
 
  private:
   using Generations = std::deque<Generation>;  // references stay valid while it grows at its end
@@ -117,7 +126,6 @@ class Source {
   bool ensure_open(const Shared& shared, Generation& generation, Instant now);
   std::shared_ptr<const ReadableFile> unpack(const Shared& shared, Generation& generation,
                                              std::unique_ptr<ReadableFile> packed, Instant now);
-  bool close_idle();
   void begin_at_end(const Shared& shared, Instant now);
   void retire(const Shared& shared, Instant now);
   bool may_close(const Shared& shared, const Generation& generation) const;
@@ -138,7 +146,8 @@ class Source {
   void replace(Generation& generation);
 
   // source.cpp: what is in them.
-  void begin_seen(const Shared& shared, Instant now);
+  void remember_state();
+  void begin_seen(SeenIds& seen, Instant now);
   void read(const Shared& shared, Instant now);
   std::vector<Generation*> unread_generations(Instant now);
   std::uint64_t read_generation(const Shared& shared, Generation& generation, std::uint64_t limit,
@@ -166,6 +175,7 @@ class Source {
   bool first_look_ = true;
   bool first_start_ = true;  // nothing was ever recorded of this source
   bool has_more_ = false;
+  const Generation* in_hand_ = nullptr;  // its file stays open
   std::optional<WallTime> last_read_at_;
   std::optional<model::SourceStatus> reported_;
 };

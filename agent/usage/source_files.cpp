@@ -81,8 +81,9 @@ void Source::discover(const Shared& shared, const IsTaken& is_taken, Instant now
   if (first_look_)
     adopt_since_stop(shared, is_taken, now);
   for (Generation& each : generations_) {
-    if (each.has_place() && !each.cursor.finished)
-      ensure_open(shared, each, now);  // so that a file renamed or deleted soon is not lost
+    // So that a file renamed or deleted soon is not lost.
+    if (each.has_place() && !each.cursor.finished && shared.open_files.has_room())
+      ensure_open(shared, each, now);
   }
 }
 
@@ -236,10 +237,14 @@ bool Source::ensure_open(const Shared& shared, Generation& generation, Instant n
     return true;
   if (now.steady < generation.retry_at)
     return false;
+  if (!shared.open_files.has_room() && !shared.make_room()) {
+    generation.retry_at = now.steady + std::chrono::seconds(1);
+    return false;
+  }
   const std::string& path = generation.cursor.path;
   auto opened = shared.files.open(path);
-  if (!opened && opened.error().code != ErrorCode::denied && close_idle())
-    opened = shared.files.open(path);  // there may have been too many open files
+  if (!opened && opened.error().code == ErrorCode::unavailable && shared.make_room())
+    opened = shared.files.open(path);  // the process may have too many open files
   if (!opened) {
     if (opened.error().code != ErrorCode::not_found)  // gone since: the next look sorts it out
       note_failure(generation, opened.error(), now);
@@ -255,15 +260,8 @@ bool Source::ensure_open(const Shared& shared, Generation& generation, Instant n
   if (generation.packed)
     generation.file = unpack(shared, generation, std::move(*opened), now);
   else
-    generation.file = std::move(*opened);
-  if (!generation.file)
-    return false;
-  const auto open_files =
-      std::count_if(generations_.begin(), generations_.end(),
-                    [](const Generation& each) { return each.file != nullptr; });
-  if (static_cast<std::size_t>(open_files) > shared.options.max_open_files)
-    close_idle();
-  return true;
+    generation.file = shared.open_files.hold(std::move(*opened));
+  return generation.file != nullptr;
 }
 
 // Nothing while it is being compressed; what is whole of one that is damaged.
@@ -284,14 +282,14 @@ std::shared_ptr<const ReadableFile> Source::unpack(const Shared& shared, Generat
   }
   if (const auto stat = (*unpacked)->stat())
     generation.observe(*stat, now);
-  return std::move(*unpacked);
+  return shared.open_files.hold(std::move(*unpacked));
 }
 
-// The file that was silent for longest and can be opened again.
-bool Source::close_idle() {
+bool Source::close_one(Closable which) {
   Generation* idlest = nullptr;
   for (Generation& each : generations_) {
-    if (each.file && each.listed && each.is_settled() &&
+    const bool may_close = which == Closable::all || each.is_settled();
+    if (each.file && each.listed && may_close && &each != in_hand_ &&
         (idlest == nullptr || each.grew_at < idlest->grew_at))
       idlest = &each;
   }
@@ -321,11 +319,11 @@ void Source::retire(const Shared& shared, Instant now) {
     if (each.left_at)
       ++each.polls_since_left;
     const bool is_rotated = each.left_at || (each.listed && each.is_renamed());
-    if (!each.file || !is_rotated || each.copy || !each.is_settled() ||
-        now.steady - each.grew_at < shared.options.grace)
+    if (!each.has_place() || each.cursor.finished || !is_rotated || each.copy ||
+        !each.is_settled() || now.steady - each.grew_at < shared.options.grace)
       continue;
     const bool closes = each.left_at && may_close(shared, each);
-    if (!closes && !each.listed)
+    if ((!closes && !each.listed) || !ensure_open(shared, each, now))
       continue;
     if (auto ended = finish(shared, each); !ended) {
       note_failure(each, ended.error(), now);

@@ -27,6 +27,7 @@ struct Tailer::State {
   std::vector<model::FileCursor> restored;
   Names names;
   SeenIds seen;
+  OpenFiles open_files;
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
   std::uint64_t deliveries = 0;
@@ -36,6 +37,13 @@ struct Tailer::State {
     const auto found = std::find_if(sources.begin(), sources.end(),
                                     [&](const auto& each) { return each->log().id == id; });
     return found == sources.end() ? nullptr : found->get();
+  }
+  bool make_room() {
+    const auto close_one = [&](Source::Closable which) {
+      return std::any_of(sources.begin(), sources.end(),
+                         [&](const auto& each) { return each->close_one(which); });
+    };
+    return close_one(Source::Closable::settled) || close_one(Source::Closable::all);
   }
   // Of two sources that mean the same file, the one that began it reads it; else the first.
   [[nodiscard]] bool is_taken(const Source& asking, const FileId& file) const {
@@ -59,6 +67,7 @@ Tailer::Tailer(const FileSystem& files, std::vector<model::UsageLog> logs,
                        std::move(restored),
                        Names{options.unknown_keys},
                        SeenIds(options.request_ids),
+                       OpenFiles(options.max_open_files),
                        nullptr,
                        {},
                        0,
@@ -105,7 +114,9 @@ void Tailer::set_logs(std::vector<model::UsageLog> logs) {
 
 std::vector<model::Tally> Tailer::poll(Instant now) {
   std::vector<model::Tally> tallies;
-  const Source::Shared shared{state_->files, state_->options, *state_->reader, state_->seen};
+  const std::function<bool()> make_room = [&] { return state_->make_room(); };
+  const Source::Shared shared{state_->files, state_->options,    *state_->reader,
+                              state_->seen,  state_->open_files, make_room};
   for (const auto& source : state_->sources) {
     const auto is_taken = [&](const FileId& file) { return state_->is_taken(*source, file); };
     if (auto tally = source->poll(shared, is_taken, now))
@@ -118,8 +129,8 @@ Result<model::Tally> Tailer::take_delivery(const std::string& log, std::string l
   Source* source = state_->find(log);
   if (source == nullptr)
     return fail(ErrorCode::not_found, "no usage log '" + log + "'");
-  const Source::Shared shared{state_->files, state_->options, *state_->reader, state_->seen};
-  KH_ASSIGN(model::Tally tally, source->take_delivery(shared, std::move(lines), now));
+  KH_ASSIGN(model::Tally tally,
+            source->take_delivery(*state_->reader, state_->seen, std::move(lines), now));
   tally.batch = kFirstDelivery + state_->deliveries++;
   state_->delivered[tally.batch] = tally.seen;
   return tally;

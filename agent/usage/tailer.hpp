@@ -25,7 +25,9 @@ struct TailerOptions {
   std::size_t chunk_bytes = 1U << 20U;    // read at once; at least one line of the longest kind
   // How long a file that was rotated away must be silent before it is closed for good.
   std::chrono::nanoseconds grace = std::chrono::seconds(60);
-  std::size_t max_open_files = 128;  // of one source; idle files beyond it are closed and reopened
+  // At once, of all sources together (2 at least); others wait for their turn. One or two more are
+  // open for a moment where files are compared.
+  std::size_t max_open_files = 128;
   // Of keys that the context does not name: what they used is rejected, or counted as it is named.
   UnknownKeys unknown_keys = UnknownKeys::reject;
   // How long the cursor of a file that is gone is kept, to recognise a late copy of it.

@@ -187,6 +187,49 @@ TEST_CASE("copy and truncate against a writer that does not wait: no id twice, a
   CHECK(follower.rejected(model::RejectReason::duplicate) == 0);
 }
 
+TEST_CASE("no more files are open than may be, and all are read") {
+  TempDir dir;
+  const auto files = make_posix_file_system();
+  usage::TailerOptions options;
+  options.max_open_files = 5;
+  options.batch_bytes = 8 * 1024;
+  const auto open_now = [&] {
+    int count = 0;
+    for (const auto& each : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      count += fs::read_symlink(each, gone).string().starts_with(dir.path()) ? 1 : 0;
+    }
+    return count;
+  };
+  const auto path = [&](int i) {
+    return dir / "logs" + std::to_string(i % 3) + "-" + std::to_string(i);
+  };
+  Follower follower(
+      *files,
+      {log_at(dir / "logs0-*", "a"), log_at(dir / "logs1-*", "b"), log_at(dir / "logs2-*", "c")},
+      options);
+  int most = 0;
+  std::int64_t expected = 0;
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      append(path(i), "\n" + lines(1 + round, 30 + round) + "{\"torn\":");
+      expected += sum_of(1 + round, 30 + round);
+    }
+    if (round == 2)
+      follower.restart();
+    for (int looks = 0; looks < 200 && follower.tokens() < expected; ++looks) {
+      for (const auto& tally : follower.tailer->poll(
+               (follower.clock.advance(std::chrono::seconds(1)), follower.clock.now()))) {
+        most = std::max(most, open_now());
+        follower.commit(tally);
+      }
+    }
+    CHECK(follower.tokens() == expected);
+  }
+  CHECK(most > 0);
+  CHECK(most <= 5);
+}
+
 TEST_CASE("a rotated file that was moved to another device is known there") {
   TempDir dir;
   const std::string memory = "/dev/shm/keyherd-" + std::to_string(::getpid());

@@ -333,7 +333,8 @@ TEST_CASE("logs that begin alike, or are alike, are logs of their own") {
   };
   CHECK(count("gw*.log", "gw1.log", "gw2.log", truncate_first) == 2 * sum_of(1, 20) + 1000);
   // What rotation calls so is a copy.
-  for (const char* copy : {"gw.log.1", "gw.log-20260501", "gw-20260501.log", "gw.1.log", "gw.log.old"})
+  for (const char* copy :
+       {"gw.log.1", "gw.log-20260501", "gw-20260501.log", "gw.1.log", "gw.log.old"})
     CHECK(count("gw*", "gw.log", copy, nothing) == sum_of(1, 20));
   CHECK(count("*/gw.log*", "live/gw.log", "old/gw.log.1", nothing) == sum_of(1, 20));
   CHECK(count("*/gw.log*", "live/gw.log.1", "old/gw.log.1", nothing) == sum_of(1, 20));
