@@ -23,9 +23,7 @@ struct MemoryFileSystem::State {
   WallTime last_change{std::chrono::seconds(1'777'000'000)};
   std::optional<FileId> reuse;
 
-  WallTime next_time() {
-    return last_change += std::chrono::milliseconds(1);
-  }
+  WallTime next_time() { return last_change += std::chrono::milliseconds(1); }
   std::shared_ptr<Node> make(std::string_view content) {
     auto node = std::make_shared<Node>();
     const WallTime now = next_time();
