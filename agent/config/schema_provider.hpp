@@ -3,6 +3,8 @@
 // Rows of the schema about providers and prices. For schema.cpp alone.
 
 #include <array>
+#include <cstddef>
+#include <utility>
 
 #include "config/schema.hpp"
 #include "config/schema_ranges.hpp"
@@ -183,56 +185,66 @@ inline constexpr std::array kBalanceThreshold{
     Field{.name = "critical", .type = Type::usd, .doc = "At or below it: severity critical."},
 };
 
-#define KH_PRICE_FIELDS                                                                 \
-  Field{.name = "input", .type = Type::usd, .required = true, .doc = "Prompt tokens."}, \
-      Field{.name = "cached_input",                                                     \
-            .type = Type::usd,                                                          \
-            .doc = "Prompt tokens read from the cache; without it as `input`."},        \
-      Field{.name = "cache_write",                                                      \
-            .type = Type::usd,                                                          \
-            .doc = "Prompt tokens written to the cache; without it as `input`."},       \
-      Field {                                                                           \
-    .name = "output", .type = Type::usd, .required = true, .doc = "Answer tokens."      \
+// The fields of one table, and of another behind them.
+template <std::size_t N, std::size_t M>
+constexpr std::array<Field, N + M> joined(const std::array<Field, N>& first,
+                                          const std::array<Field, M>& second) {
+  return [&]<std::size_t... I, std::size_t... J>(std::index_sequence<I...>,
+                                                 std::index_sequence<J...>) {
+    return std::array<Field, N + M>{first[I]..., second[J]...};
   }
+  (std::make_index_sequence<N>(), std::make_index_sequence<M>());
+}
 
-inline constexpr std::array kPrice{
-    KH_PRICE_FIELDS,
-    Field{.name = "timezone",
-          .type = Type::timezone,
-          .fallback = "\"UTC\"",
-          .doc = "Of the periods."},
-    Field{.name = "periods",
-          .type = Type::table_list,
-          .fallback = "[]",
-          .doc = "Hours with other prices; the first that fits counts."},
-    Field{.name = "earlier",
-          .type = Type::table_list,
-          .fallback = "[]",
-          .doc = "What it cost before, oldest first: old usage keeps its price."},
+inline constexpr std::array kTokenPrices{
+    Field{.name = "input", .type = Type::usd, .required = true, .doc = "Prompt tokens."},
+    Field{.name = "cached_input",
+          .type = Type::usd,
+          .doc = "Prompt tokens read from the cache; without it as `input`."},
+    Field{.name = "cache_write",
+          .type = Type::usd,
+          .doc = "Prompt tokens written to the cache; without it as `input`."},
+    Field{.name = "output", .type = Type::usd, .required = true, .doc = "Answer tokens."},
 };
 
-inline constexpr std::array kPricePeriod{
-    Field{.name = "days",
-          .type = Type::choices,
-          .choices = "sun mon tue wed thu fri sat",
-          .doc = "Days of the week; without it all. Of a period over midnight: those on which it "
-                 "begins."},
-    Field{
-        .name = "from", .fallback = "\"00:00\"", .doc = "Local time, a whole quarter of an hour."},
-    Field{.name = "to",
-          .fallback = "\"24:00\"",
-          .doc = "End, exclusive; not later than `from`: on the next day."},
-    KH_PRICE_FIELDS,
-};
+inline constexpr std::array kPrice = joined(
+    kTokenPrices, std::array{
+                      Field{.name = "timezone",
+                            .type = Type::timezone,
+                            .fallback = "\"UTC\"",
+                            .doc = "Of the periods."},
+                      Field{.name = "periods",
+                            .type = Type::table_list,
+                            .fallback = "[]",
+                            .doc = "Hours with other prices; the first that fits counts."},
+                      Field{.name = "earlier",
+                            .type = Type::table_list,
+                            .fallback = "[]",
+                            .doc = "What it cost before, oldest first: old usage keeps its price."},
+                  });
 
-inline constexpr std::array kPriceEarlier{
-    Field{.name = "until",
-          .type = Type::time,
-          .required = true,
-          .doc = "From then on the next entry holds."},
-    KH_PRICE_FIELDS,
-};
-#undef KH_PRICE_FIELDS
+inline constexpr std::array kPricePeriod = joined(
+    std::array{
+        Field{.name = "days",
+              .type = Type::choices,
+              .choices = "sun mon tue wed thu fri sat",
+              .doc = "Days of the week; without it all. Of a period over midnight: those on which "
+                     "it begins."},
+        Field{.name = "from",
+              .fallback = "\"00:00\"",
+              .doc = "Local time, a whole quarter of an hour."},
+        Field{.name = "to",
+              .fallback = "\"24:00\"",
+              .doc = "End, exclusive; not later than `from`: on the next day."},
+    },
+    kTokenPrices);
+
+inline constexpr std::array kPriceEarlier =
+    joined(std::array{Field{.name = "until",
+                            .type = Type::time,
+                            .required = true,
+                            .doc = "From then on the next entry holds."}},
+           kTokenPrices);
 
 inline constexpr std::array kPriceLists{
     Field{.name = "lists", .type = Type::table_map, .doc = "Price lists, by name."},

@@ -190,6 +190,8 @@ void Accounting::add(model::Tally tally) {
   }
   for (const std::string& sample : tally.samples)
     log_.warn("usage log {}: line not counted: {}", tally.source, sample);
+  for (const std::string& note : tally.notes)
+    log_.warn("usage log {}: {}", tally.source, note);
   if (view->second.status.up != tally.status.up && !tally.status.up)
     log_.warn("usage log {} cannot be read: {}", tally.source, tally.status.problem);
   const auto last_record = view->second.status.last_record_at;

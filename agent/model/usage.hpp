@@ -182,6 +182,7 @@ struct Tally {
   SourceStatus status;
   std::vector<std::string> samples;          // of rejected lines: reason and place, redacted; ≤ 5
   std::vector<std::string> suspect_samples;  // of suspect lines, likewise
+  std::vector<std::string> notes;            // for people, each said once by its source
 };
 
 // A usage log as configured.

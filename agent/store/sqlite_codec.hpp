@@ -55,19 +55,34 @@ class CountsUpsert {
       : plain_(add_counts_sql(table, identity, false)),
         saturating_(add_counts_sql(table, identity, true)) {}
 
-  template <class... Identity>
-  Status add(Connection& connection, const model::UsageCounts& c, Identity... identity) const {
-    const auto bind = [&](Statement& statement) -> Statement& {
-      return statement.bind(identity..., c.requests, c.failed, c.input, c.cached_input,
-                            c.cache_write, c.output, c.reasoning, c.cost, c.unpriced, c.latency_ms,
-                            c.latency_count, c.table_cost);
-    };
+  // For many rows: what is looked up once a statement, not once a row.
+  class Adder {
+   public:
+    Adder(Connection& connection, const CountsUpsert& upsert, Statement& plain)
+        : connection_(connection), upsert_(upsert), plain_(plain) {}
+
+    template <class... Identity>
+    Status add(const model::UsageCounts& c, Identity... identity) {
+      const auto bind = [&](Statement& statement) -> Statement& {
+        return statement.bind(identity..., c.requests, c.failed, c.input, c.cached_input,
+                              c.cache_write, c.output, c.reasoning, c.cost, c.unpriced,
+                              c.latency_ms, c.latency_count, c.table_cost);
+      };
+      KH_ASSIGN(const bool done, bind(plain_).run_unless_overflow());
+      if (done)
+        return {};
+      KH_ASSIGN(Statement * saturating, connection_.prepared(upsert_.saturating_));
+      return bind(*saturating).run();
+    }
+
+   private:
+    Connection& connection_;
+    const CountsUpsert& upsert_;
+    Statement& plain_;
+  };
+  Result<Adder> adder(Connection& connection) const {
     KH_ASSIGN(Statement * plain, connection.prepared(plain_));
-    KH_ASSIGN(const bool done, bind(*plain).run_unless_overflow());
-    if (done)
-      return {};
-    KH_ASSIGN(Statement * saturating, connection.prepared(saturating_));
-    return bind(*saturating).run();
+    return Adder(connection, *this, *plain);
   }
 
  private:

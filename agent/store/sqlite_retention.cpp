@@ -64,18 +64,19 @@ Result<std::vector<OldRow>> old_rows(Connection& connection, const Move& move, s
 // One write a span, not one a row.
 Status add_spans(Connection& connection, const Move& move, std::int64_t series,
                  const std::vector<OldRow>& old, const RollUp& plan) {
+  KH_ASSIGN(auto spans, move.add.adder(connection));
   BucketSpan span{0, 0};
   model::UsageCounts sum;
   for (const OldRow& row : old) {
     const BucketSpan own = plan.span_of(row.bucket);
     if (span.width != 0 && (own.first != span.first || own.width != span.width)) {
-      KH_TRY(move.add.add(connection, sum, series, span.first, span.width));
+      KH_TRY(spans.add(sum, series, span.first, span.width));
       sum = {};
     }
     span = own;
     sum.add(row.counts);
   }
-  return span.width == 0 ? Status() : move.add.add(connection, sum, series, span.first, span.width);
+  return span.width == 0 ? Status() : spans.add(sum, series, span.first, span.width);
 }
 
 }  // namespace

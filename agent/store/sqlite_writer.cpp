@@ -86,19 +86,28 @@ class Writer {
   Names& names_;
 };
 
+// Rows of one series stand together in a batch, bucket by bucket: its total is written once.
 Status Writer::usage(const std::vector<model::UsageRow>& rows) {
-  for (const auto& row : rows) {
-    KH_ASSIGN(const std::int64_t series, names_.intern_series(row.key, row.model));
-    KH_TRY(usage_upsert().add(connection_, row.counts, series, row.bucket));
-    KH_TRY(total_upsert().add(connection_, row.counts, series));
+  KH_ASSIGN(auto usage, usage_upsert().adder(connection_));
+  KH_ASSIGN(auto totals, total_upsert().adder(connection_));
+  for (std::size_t i = 0; i < rows.size();) {
+    const model::UsageRow& first = rows[i];
+    KH_ASSIGN(const std::int64_t series, names_.intern_series(first.key, first.model));
+    model::UsageCounts total;
+    for (; i < rows.size() && rows[i].key == first.key && rows[i].model == first.model; ++i) {
+      total.add(rows[i].counts);
+      KH_TRY(usage.add(rows[i].counts, series, rows[i].bucket));
+    }
+    KH_TRY(totals.add(total, series));
   }
   return {};
 }
 
 Status Writer::minutes(const std::vector<model::MinuteRow>& rows) {
+  KH_ASSIGN(auto minutes, minute_upsert().adder(connection_));
   for (const auto& row : rows) {
     KH_ASSIGN(const std::int64_t key, names_.intern(row.key));
-    KH_TRY(minute_upsert().add(connection_, row.counts, key, row.minute));
+    KH_TRY(minutes.add(row.counts, key, row.minute));
   }
   return {};
 }

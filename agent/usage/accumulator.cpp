@@ -1,8 +1,10 @@
 #include "usage/accumulator.hpp"
 
 #include <algorithm>
+#include <compare>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "base/time_text.hpp"
 #include "usage/hash.hpp"
@@ -56,6 +58,24 @@ std::uint32_t hash_of_numbers(const Record& record) {
   return static_cast<std::uint32_t>(sum >> 32U);
 }
 
+// Numbers of names in the order of the names, of those that occur in the sums as `number`.
+template <class Sums, class Number, class Name>
+std::vector<std::uint32_t> ranks(const Sums& sums, std::size_t count, Number number, Name name) {
+  constexpr std::uint32_t kAbsent = 0xFFFF'FFFF;
+  std::vector<std::uint32_t> rank(count, kAbsent);
+  std::vector<std::uint32_t> present;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const std::uint32_t each = sums[i].*number;
+    if (std::exchange(rank[each], 0) == kAbsent)
+      present.push_back(each);
+  }
+  std::sort(present.begin(), present.end(),
+            [&](std::uint32_t x, std::uint32_t y) { return name(x) < name(y); });
+  for (std::uint32_t i = 0; i < present.size(); ++i)
+    rank[present[i]] = i;
+  return rank;
+}
+
 Uint128 product(std::int64_t tokens, model::NanoUsd price) {
   return static_cast<Uint128>(tokens) *
          static_cast<std::uint64_t>(std::max<model::NanoUsd>(price, 0));
@@ -106,6 +126,8 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
   line.bucket = line.record.at / kBucketNanos;
   line.hash = SumTable<Priced>::hash(key, line.model, line.bucket);
   usage_.expect_slot(line.hash);
+  line.growth = Growth::hash_of(key, line.model);
+  growth_.expect(line.growth);
   line.request = 0;
   if (seen_ != nullptr && !record.request_id.empty()) {
     line.request = SeenIds::hash_of(scope_, record.request_id);
@@ -154,9 +176,10 @@ void Accumulator::sum_up(const Line& line) {
   add_line(cell.counts, record, failed, cost);
   if (names_.per_minute(line.key))
     add_line(minutes_.at(line.key, 0, record.at / kMinuteNanos).first, record, failed, cost);
-  note(
-      failed ? failures_.at(line.key, 0, record.status).first : successes_.at(line.key, 0, 0).first,
-      record.at);
+  if (failed)
+    note(failures_.at(line.key, 0, record.status).first, record.at);
+  else
+    cell.last_success = std::max(cell.last_success, record.at);
 }
 
 void Accumulator::reject(model::RejectReason reason, std::optional<Field> field,
@@ -179,7 +202,7 @@ std::optional<model::Suspicion> Accumulator::suspicion(const Line& line, bool fa
     return std::nullopt;
   if ((record.input | record.output) == 0)
     return model::Suspicion::missing_usage;
-  if (growth_.note(line.key, line.model, record.input, record.output))
+  if (growth_.note(line.growth, record.input, record.output))
     return model::Suspicion::cumulative;
   if ((line.model == Names::kOtherModel && record.model != Names::kOther) ||
       (unpriced && names_.has_prices(line.key)))
@@ -213,36 +236,62 @@ bool Accumulator::empty() const {
 }
 
 void Accumulator::take_rows(model::Tally& tally) const {
-  tally.usage.reserve(usage_.cells().size());
-  for (const auto& cell : usage_.cells())
+  using Cell = SumTable<Priced>::Cell;
+  const auto key_ranks = ranks(
+      usage_, names_.key_count(),
+      &Cell::a, [&](std::uint32_t key) -> const auto& { return names_.key_id(key); });
+  const auto model_ranks = ranks(
+      usage_, names_.model_count(),
+      &Cell::b, [&](std::uint32_t model) -> const auto& { return names_.model_name(model); });
+  struct Place {
+    std::uint64_t series;
+    std::int64_t bucket;
+    std::uint32_t cell;
+    auto operator<=>(const Place&) const = default;
+  };
+  std::vector<Place> order;
+  order.reserve(usage_.size());
+  for (std::uint32_t i = 0; i < usage_.size(); ++i) {
+    const Cell& cell = usage_[i];
+    order.push_back(
+        {static_cast<std::uint64_t>(key_ranks[cell.a]) << 32U | model_ranks[cell.b], cell.c, i});
+  }
+  std::sort(order.begin(), order.end());
+  tally.usage.reserve(usage_.size());
+  for (const Place& place : order) {
+    const Cell& cell = usage_[place.cell];
     tally.usage.push_back(
         {names_.key_id(cell.a), names_.model_name(cell.b), cell.c, cell.sum.counts});
-  std::sort(tally.usage.begin(), tally.usage.end(), [](const auto& x, const auto& y) {
-    return std::tie(x.key, x.model, x.bucket) < std::tie(y.key, y.model, y.bucket);
-  });
-  tally.minutes.reserve(minutes_.cells().size());
-  for (const auto& cell : minutes_.cells())
-    tally.minutes.push_back({names_.key_id(cell.a), cell.c, cell.sum});
+    const std::int64_t successes = cell.sum.counts.requests - cell.sum.counts.failed;
+    if (successes == 0)
+      continue;
+    const WallTime at = from_unix_nanos(cell.sum.last_success);
+    if (tally.successes.empty() || tally.successes.back().key != tally.usage.back().key)
+      tally.successes.push_back({tally.usage.back().key, 0, at});
+    tally.successes.back().count += successes;
+    tally.successes.back().last_at = std::max(tally.successes.back().last_at, at);
+  }
+  tally.minutes.reserve(minutes_.size());
+  for (std::size_t i = 0; i < minutes_.size(); ++i)
+    tally.minutes.push_back({names_.key_id(minutes_[i].a), minutes_[i].c, minutes_[i].sum});
   std::sort(tally.minutes.begin(), tally.minutes.end(), [](const auto& x, const auto& y) {
     return std::tie(x.key, x.minute) < std::tie(y.key, y.minute);
   });
 }
 
 void Accumulator::take_evidence(model::Tally& tally) const {
-  for (const auto& cell : failures_.cells())
+  for (std::size_t i = 0; i < failures_.size(); ++i) {
+    const auto& cell = failures_[i];
     tally.failures.push_back({names_.key_id(cell.a), static_cast<int>(cell.c), cell.sum.count,
                               from_unix_nanos(cell.sum.at)});
+  }
   std::sort(tally.failures.begin(), tally.failures.end(), [](const auto& x, const auto& y) {
     return std::tie(x.key, x.http_status) < std::tie(y.key, y.http_status);
   });
-  for (const auto& cell : successes_.cells())
-    tally.successes.push_back(
-        {names_.key_id(cell.a), cell.sum.count, from_unix_nanos(cell.sum.at)});
-  std::sort(tally.successes.begin(), tally.successes.end(),
-            [](const auto& x, const auto& y) { return x.key < y.key; });
   std::map<std::string, model::SuspectCounts> suspects;
-  for (const auto& cell : suspects_.cells())
-    suspects[names_.key_id(cell.a)][static_cast<std::size_t>(cell.c)] += cell.sum;
+  for (std::size_t i = 0; i < suspects_.size(); ++i)
+    suspects[names_.key_id(suspects_[i].a)][static_cast<std::size_t>(suspects_[i].c)] +=
+        suspects_[i].sum;
   for (const auto& [key, counts] : suspects)
     tally.suspects.push_back({key, counts});
 }
@@ -258,7 +307,6 @@ void Accumulator::take(model::Tally& tally) {
   usage_.clear();
   minutes_.clear();
   failures_.clear();
-  successes_.clear();
   suspects_.clear();
   samples_.clear();
   suspect_samples_.clear();

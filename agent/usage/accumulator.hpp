@@ -69,6 +69,8 @@ class Accumulator {
   // What the reader itself has to say.
   model::SourceCounts& counts() { return counts_; }
 
+  // How many sums there are: what the Tally's size depends on.
+  [[nodiscard]] std::size_t rows() const { return usage_.size() + minutes_.size(); }
   // The latest time of a line so far, over all batches.
   [[nodiscard]] std::optional<WallTime> last_record_at() const;
   [[nodiscard]] bool empty() const;
@@ -79,6 +81,7 @@ class Accumulator {
   struct Priced {
     const model::Price* price = nullptr;
     model::UsageCounts counts;
+    std::int64_t last_success = 0;
   };
   struct Last {
     std::int64_t count = 0;
@@ -90,6 +93,7 @@ class Accumulator {
     std::uint32_t model;
     std::int64_t bucket;
     std::uint64_t hash;     // of these three
+    std::uint64_t growth;   // as Growth::hash_of
     std::uint64_t request;  // the id's hash; 0: it has none
     std::uint64_t offset;
     bool ahead;  // its time lay ahead of ours
@@ -126,7 +130,6 @@ class Accumulator {
   SumTable<Priced> usage_;                // key, model, bucket
   SumTable<model::UsageCounts> minutes_;  // key, –, minute
   SumTable<Last> failures_;               // key, –, status
-  SumTable<Last> successes_;              // key
   SumTable<std::int64_t> suspects_;       // key, suspicion
   std::vector<std::string> samples_;
   std::vector<std::string> suspect_samples_;

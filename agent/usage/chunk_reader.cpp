@@ -32,15 +32,19 @@ void ChunkReader::set_lines(const Format& format, std::uint32_t max_line) {
   capacity_ = wanted;
 }
 
-// The bytes from the anchor on; one look, unless the file system gives less than it could.
+// The bytes from the anchor on: a chunk, which the caches near the processor hold, or as much as
+// the longest line takes where that has no newline.
 Result<std::string_view> ChunkReader::read(const ReadableFile& file,
                                            const model::FileCursor& cursor) {
   const std::uint64_t begin = cursor.offset - cursor.anchor_length;
-  const std::size_t wanted =
-      std::min(capacity_ - 1, cursor.anchor_length +
-                                  std::max<std::size_t>(chunk_bytes_, std::size_t{max_line_} + 2));
-  KH_ASSIGN(const std::size_t got, file.read_at(begin, {buffer_.get(), wanted}));
-  return std::string_view(buffer_.get(), got);
+  const std::size_t longest = cursor.anchor_length + std::size_t{max_line_} + 2;
+  for (std::size_t wanted = cursor.anchor_length + chunk_bytes_;; wanted = longest) {
+    KH_ASSIGN(const std::size_t got, file.read_at(begin, {buffer_.get(), wanted}));
+    const std::string_view bytes(buffer_.get(), got);
+    if (got < wanted || wanted >= longest || cursor.skipping ||
+        bytes.find('\n', cursor.anchor_length) != std::string_view::npos)
+      return bytes;
+  }
 }
 
 Result<ChunkReader::Step> ChunkReader::step(const ReadableFile& file, model::FileCursor& cursor,

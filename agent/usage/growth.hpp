@@ -21,10 +21,14 @@ class Growth {
   // Lines that grew in a row before the next one is suspect. By chance about one run in 2¹⁶.
   static constexpr std::uint32_t kSuspectAfter = 16;
 
-  // Notes a line with tokens, in the order of the log; whether it continues a suspect run.
-  bool note(std::uint32_t key, std::uint32_t model, std::int64_t input, std::int64_t output) {
-    const std::uint64_t hash =
-        mix64(static_cast<std::uint64_t>(key) << 32U | model, 0x9e3779b97f4a7c15ULL);
+  static std::uint64_t hash_of(std::uint32_t key, std::uint32_t model) {
+    return mix64(static_cast<std::uint64_t>(key) << 32U | model, 0x9e3779b97f4a7c15ULL);
+  }
+  // Asks the memory for what note() will look at.
+  void expect(std::uint64_t hash) const { __builtin_prefetch(&(*runs_)[hash % kRuns], 1); }
+  // Notes a line with tokens, in the order of the log; whether it continues a suspect run. `hash`:
+  // of its key and model.
+  bool note(std::uint64_t hash, std::int64_t input, std::int64_t output) {
     Run& run = (*runs_)[hash % kRuns];
     const auto tag = static_cast<std::uint32_t>(hash >> 32U);
     const std::uint32_t in = narrow(input);

@@ -41,7 +41,7 @@ struct FilterText {
 struct FormatText {
   struct Place {
     std::string source;
-    std::string unit;  // empty: the canonical one
+    std::string unit{};  // empty: the canonical one
   };
   struct StatusWord {
     std::string word;  // as in a filter; whole words go before patterns

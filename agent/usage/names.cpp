@@ -1,6 +1,7 @@
 #include "usage/names.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "cron/calendar.hpp"
 #include "usage/hash.hpp"
@@ -10,6 +11,27 @@ namespace keyherd::usage {
 namespace {
 
 constexpr std::size_t kMaxModelName = 128;
+
+// Names are short: a call costs more than comparing them.
+bool same_text(const char* a, const char* b, std::size_t length) {
+  const auto word = [](const char* at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  };
+  if (length < sizeof(std::uint64_t))
+    return std::equal(a, a + length, b);
+  const std::size_t last = length - sizeof(std::uint64_t);
+  for (std::size_t at = 0; at < last; at += sizeof(std::uint64_t)) {
+    if (word(a + at) != word(b + at))
+      return false;
+  }
+  return word(a + last) == word(b + last);
+}
+
+std::uint32_t tag_of(std::uint64_t hash) {
+  return static_cast<std::uint32_t>(hash >> 32U);
+}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -58,14 +80,20 @@ const model::Price* quoted(const model::ModelPrice& list, WallTime at) {
 
 }  // namespace
 
+bool NameTable::holds(const Slot& slot, std::uint32_t tag, std::string_view name) const {
+  if (slot.tag != tag || slot.length != name.size())
+    return false;
+  const std::size_t inside = std::min(name.size(), Slot::kText);
+  return same_text(slot.text.data(), name.data(), inside) &&
+         (inside == name.size() || names_[slot.index] == name);
+}
+
 std::uint32_t NameTable::find(std::string_view name) const {
   const std::uint64_t hash = hash64(name);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.index == kNone)
-      return kNone;
-    if (slot.hash == hash && std::string_view(slot.text, slot.length) == name)
+    if (slot.index == kNone || holds(slot, tag_of(hash), name))
       return slot.index;
   }
 }
@@ -80,21 +108,13 @@ std::uint32_t NameTable::insert(std::string_view name) {
   std::size_t at = hash & mask;
   while (slots_[at].index != kNone)
     at = (at + 1) & mask;
-  slots_[at] = Slot{hash, keep(name), static_cast<std::uint32_t>(name.size()), size()};
+  Slot& slot = slots_[at];
+  slot.tag = tag_of(hash);
+  slot.length = static_cast<std::uint32_t>(name.size());
+  slot.index = size();
+  name.copy(slot.text.data(), Slot::kText);
   names_.emplace_back(name);
-  return slots_[at].index;
-}
-
-const char* NameTable::keep(std::string_view name) {
-  if (name.size() > page_left_) {
-    page_left_ = std::max(kPageBytes, name.size());
-    pages_.push_back(std::make_unique<char[]>(page_left_));
-    page_end_ = pages_.back().get() + page_left_;
-  }
-  char* at = page_end_ - page_left_;
-  name.copy(at, name.size());
-  page_left_ -= name.size();
-  return at;
+  return slot.index;
 }
 
 void NameTable::grow() {
@@ -104,7 +124,7 @@ void NameTable::grow() {
   for (const Slot& slot : old) {
     if (slot.index == kNone)
       continue;
-    std::size_t at = slot.hash & mask;
+    std::size_t at = hash64(names_[slot.index]) & mask;
     while (slots_[at].index != kNone)
       at = (at + 1) & mask;
     slots_[at] = slot;

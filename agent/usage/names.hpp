@@ -30,20 +30,18 @@ class NameTable {
 
  private:
   static constexpr std::size_t kFirstCapacity = 64;
-  static constexpr std::size_t kPageBytes = 16'384;
+  // What tells a short name apart stands in the table itself.
   struct Slot {
-    std::uint64_t hash = 0;
-    const char* text = nullptr;  // of the name, beside those of its neighbours
+    static constexpr std::size_t kText = 20;
+    std::uint32_t tag = 0;  // of the hash
     std::uint32_t length = 0;
     std::uint32_t index = kNone;
+    std::array<char, kText> text{};  // its beginning
   };
-  const char* keep(std::string_view name);
+  [[nodiscard]] bool holds(const Slot& slot, std::uint32_t tag, std::string_view name) const;
   void grow();
   std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
   std::vector<std::string> names_;
-  std::vector<std::unique_ptr<char[]>> pages_;
-  char* page_end_ = nullptr;  // of the last page
-  std::size_t page_left_ = 0;
 };
 
 enum class UnknownKeys { reject, accept };
@@ -77,6 +75,7 @@ class Names {
   static constexpr std::string_view kOther = "other";
   static constexpr std::uint32_t kOtherModel = 0;
   std::uint32_t model(std::string_view name);
+  [[nodiscard]] std::size_t model_count() const { return models_.size(); }
   [[nodiscard]] const std::string& model_name(std::uint32_t model) const {
     return models_.name(model);
   }

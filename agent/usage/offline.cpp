@@ -10,7 +10,7 @@
 namespace keyherd::usage {
 
 namespace {
-constexpr std::size_t kOfflineChunk = 1U << 20U;
+constexpr std::size_t kOfflineChunk = 1U << 18U;
 
 // Bytes of the line that began before, its newline included.
 std::size_t rest_of_line(std::string_view data) {

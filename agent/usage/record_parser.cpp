@@ -133,14 +133,14 @@ bool assign(Field field, std::string_view token, bool is_string, Draft& draft) {
   return false;
 }
 
-// false: the value cannot be.
-bool read_value(Field field, ondemand::value& value, Draft& draft) {
+// false: the value cannot be. `escapes`: there may be some in it.
+bool read_value(Field field, ondemand::value& value, bool escapes, Draft& draft) {
   const std::string_view token = trim_end(value.raw_json_token());
   if (token == "null")
     return true;
   if (token.front() != '"')
     return assign(field, token, false, draft);
-  if (std::memchr(token.data(), '\\', token.size()) == nullptr)
+  if (!escapes || std::memchr(token.data(), '\\', token.size()) == nullptr)
     return assign(field, token.substr(1, token.size() - 2), true, draft);
   std::string_view text;
   if (value.get_string().get(text) != simdjson::SUCCESS)
@@ -225,8 +225,8 @@ void note_bad(Field field, Draft& draft) {
     draft.bad = field;
 }
 
-void take_entry(const Format::Entry* entry, ondemand::value& value, Draft& draft) {
-  if (entry != nullptr && !read_value(entry->field, value, draft))
+void take_entry(const Format::Entry* entry, ondemand::value& value, bool escapes, Draft& draft) {
+  if (entry != nullptr && !read_value(entry->field, value, escapes, draft))
     note_bad(entry->field, draft);
 }
 
@@ -254,6 +254,7 @@ struct RecordParser::State {
   std::size_t max_line = 0;
   const char* origin = nullptr;  // the byte at `offset`
   std::uint64_t offset = 0;
+  bool escapes = true;  // there is a backslash in the block: looked for once, not once a value
 
   [[nodiscard]] std::uint64_t place(const char* at) const {
     return offset + static_cast<std::uint64_t>(at - origin);
@@ -273,7 +274,7 @@ struct RecordParser::State {
         return kBroken;
       ondemand::field& member = item.value_unsafe();
       const Format::Entry* entry = expectation.lookup(position++, member.key());
-      take_entry(entry, member.value(), draft);
+      take_entry(entry, member.value(), escapes, draft);
     }
     return judge(draft);
   }
@@ -386,6 +387,7 @@ void RecordParser::parse(std::string_view block, std::uint64_t offset, const For
   const char* const end = at + block.size();
   while (at < end) {
     const char* stop = end_of_block(at, end);
+    state.escapes = std::memchr(at, '\\', static_cast<std::size_t>(stop - at)) != nullptr;
     at = state.stream(at, stop);
     if (at < stop)
       at = state.line_by_line(at, stop);

@@ -133,13 +133,6 @@ SeenIds::Answer SeenIds::add(std::uint64_t hash, std::uint32_t numbers) {
   return Answer::fresh;
 }
 
-std::size_t SeenIds::used(const Bucket& bucket) {
-  std::size_t count = 0;
-  for (const std::uint64_t word : bucket.words)
-    count += word != 0 ? 1 : 0;
-  return count;
-}
-
 bool SeenIds::put(std::size_t bucket, std::uint64_t word) {
   for (std::uint64_t& place : buckets_[bucket].words) {
     if (place == 0) {
@@ -150,16 +143,15 @@ bool SeenIds::put(std::size_t bucket, std::uint64_t word) {
   return false;
 }
 
-// Into the emptier of its two buckets. Where both are full, one of the words moves to its other
-// bucket, and so on. After very many moves, which only a table far beyond its limit needs, the word
-// in hand is forgotten.
+// Into the first of its two buckets that has room. Where both are full, one of the words moves to
+// its other bucket, and so on. After very many moves, which only a table far beyond its limit
+// needs, the word in hand is forgotten.
 void SeenIds::place(std::uint64_t hash, std::uint64_t word) {
   std::size_t bucket = home(hash);
-  const std::size_t second = other(bucket, word);
-  if (used(buckets_[second]) < used(buckets_[bucket])) {
-    bucket = second;
-    word ^= kAway;
-  }
+  if (put(bucket, word))
+    return;
+  bucket = other(bucket, word);
+  word ^= kAway;
   for (int moves = 0; moves < kMaxMoves; ++moves) {
     if (put(bucket, word))
       return;

@@ -84,7 +84,6 @@ class SeenIds {
   [[nodiscard]] std::size_t home(std::uint64_t hash) const { return hash >> (64U - bits_); }
   [[nodiscard]] std::size_t other(std::size_t bucket, std::uint64_t word) const;
   std::uint64_t* find(std::uint64_t hash);
-  static std::size_t used(const Bucket& bucket);
   bool put(std::size_t bucket, std::uint64_t word);
   void place(std::uint64_t hash, std::uint64_t word);
   void insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "usage/gzip_file.hpp"
 #include "usage/hash.hpp"
@@ -99,7 +100,7 @@ std::vector<std::string> Source::directories() const {
   return directories;
 }
 
-std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is_taken,
+std::optional<model::Tally> Source::poll(const Shared& shared, const TakenBy& taken_by,
                                          Instant now) {
   has_more_ = false;
   if (!format_ || log_.path.empty())
@@ -109,7 +110,7 @@ std::optional<model::Tally> Source::poll(const Shared& shared, const IsTaken& is
     return status_tally();
   }
   sums_.set_now(now.wall);
-  discover(shared, is_taken, now);
+  discover(shared, taken_by, now);
   begin_at_end(shared, now);
   first_look_ = false;
   remember_state();
@@ -196,13 +197,14 @@ std::vector<Generation*> Source::unread_generations(Instant now) {
       unread.push_back(&each);
   }
   std::sort(unread.begin(), unread.end(), [](const Generation* a, const Generation* b) {
-    return std::tie(a->modified, a->cursor.path) < std::tie(b->modified, b->cursor.path);
+    return std::tie(a->had_turn, a->modified, a->cursor.path) <
+           std::tie(b->had_turn, b->modified, b->cursor.path);
   });
   return unread;
 }
 
-// Oldest first, yet every file gets its share of every batch: one that is written without pause
-// cannot starve the others.
+// Oldest first, yet every file gets its share of every batch, or of the next where a batch was full
+// before its turn: one that is written without pause cannot starve the others.
 void Source::read(const Shared& shared, Instant now) {
   std::uint64_t left = shared.options.batch_bytes;
   look_at_sizes(now);
@@ -211,13 +213,21 @@ void Source::read(const Shared& shared, Instant now) {
     return;
   const std::uint64_t share =
       std::max<std::uint64_t>(shared.options.chunk_bytes, left / unread.size());
-  for (Generation* each : unread)
+  for (Generation* each : unread) {
     left -= std::min(left, read_generation(shared, *each, std::min(share, left), now));
+    each->had_turn = true;
+    if (is_full(shared))
+      break;
+  }
+  if (std::all_of(unread.begin(), unread.end(), [](const auto* each) { return each->had_turn; })) {
+    for (Generation& each : generations_)
+      each.had_turn = false;
+  }
   for (Generation* each : unread_generations(now)) {
-    if (left > 0)
+    if (left > 0 && !is_full(shared))
       left -= std::min(left, read_generation(shared, *each, left, now));
   }
-  has_more_ = has_more_ || left == 0;
+  has_more_ = has_more_ || left == 0 || is_full(shared);
 }
 
 std::uint64_t Source::read_generation(const Shared& shared, Generation& generation,
@@ -243,7 +253,7 @@ Status Source::read_some(const Shared& shared, Generation& generation, std::uint
   if (stat.size < generation.cursor.offset)
     replace(generation);
   bool was_replaced = false;
-  while (done < limit) {
+  while (done < limit && !is_full(shared)) {
     if (!generation.has_identity()) {
       KH_TRY(recognise(shared, generation, now));
       if (!generation.file)  // a known generation goes on in it: at the next read
@@ -274,7 +284,7 @@ Status Source::read_some(const Shared& shared, Generation& generation, std::uint
     generation.observe(after, now);
     generation.last_read = after.modified;
   }
-  if (done < limit) {
+  if (done < limit && !is_full(shared)) {
     generation.settled = {stat.size, stat.modified};
     if (generation.packed && !generation.copy)
       return finish(shared, generation);
@@ -327,6 +337,7 @@ std::optional<model::Tally> Source::make_tally(const Shared& shared, Instant now
   tally.source = log_.id;
   tally.batch = ++batch_;
   tally.status = status();
+  tally.notes = std::exchange(notes_, {});
   reported_ = tally.status;
   return tally;
 }
@@ -362,12 +373,13 @@ model::SourceStatus Source::status() const {
 
 std::optional<model::Tally> Source::status_tally() {
   model::SourceStatus now = status();
-  if (reported_ && same_news(*reported_, now))
+  if (reported_ && same_news(*reported_, now) && notes_.empty())
     return std::nullopt;
   reported_ = now;
   model::Tally tally;
   tally.source = log_.id;
   tally.status = std::move(now);
+  tally.notes = std::exchange(notes_, {});
   return tally;
 }
 

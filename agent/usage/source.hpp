@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,7 @@ struct Generation {
   bool copy = false;     // holds what another generation's file holds: not read
   // When it was last found to be a copy: of which generation, and how long it was.
   std::optional<std::pair<std::int64_t, std::uint64_t>> copy_of;
+  bool had_turn = false;              // since a batch was last full before all were read
   bool from_end = false;              // to begin behind what is there already
   std::optional<SteadyTime> left_at;  // when it was no longer listed
   int polls_since_left = 0;
@@ -81,8 +83,8 @@ class Source {
     // Closes a file of any source to which a configured name leads; whether there was one.
     const std::function<bool()>& make_room;
   };
-  // Whether another source reads that file already.
-  using IsTaken = std::function<bool(const FileId&)>;
+  // The other source that reads that file already, or none.
+  using TakenBy = std::function<const Source*(const FileId&)>;
 
   // `restored`: the committed cursors, of all sources. `names` outlives the Source.
   Source(model::UsageLog log, const std::vector<model::FileCursor>& restored, Names& names);
@@ -95,7 +97,7 @@ class Source {
   [[nodiscard]] std::vector<model::FileCursor> committed_cursors() const;
   [[nodiscard]] std::vector<std::string> directories() const;
 
-  std::optional<model::Tally> poll(const Shared& shared, const IsTaken& is_taken, Instant now);
+  std::optional<model::Tally> poll(const Shared& shared, const TakenBy& taken_by, Instant now);
   // Of lines that are in no file; the batch is not set. Error invalid: the format.
   Result<model::Tally> take_delivery(ChunkReader& reader, SeenIds& seen, std::string lines,
                                      Instant now);
@@ -112,17 +114,18 @@ class Source {
   using Generations = std::deque<Generation>;  // references stay valid while it grows at its end
 
   // source_files.cpp: which files there are.
-  void discover(const Shared& shared, const IsTaken& is_taken, Instant now);
+  void discover(const Shared& shared, const TakenBy& taken_by, Instant now);
   Generation* find(const FileId& id);
+  void note_overlap(const Source& other, const Match& match);
   void attach(Generation& generation, const Match& match, Instant now);
   Generation& add_generation(const Match& match, Instant now);
-  void leave(const Shared& shared, const IsTaken& is_taken, Generation& generation, Instant now);
+  void leave(const Shared& shared, const TakenBy& taken_by, Generation& generation, Instant now);
   bool locate(const Shared& shared, Generation& generation, const Match& sibling);
   [[nodiscard]] std::uint64_t lost_of(const Shared& shared, const Generation& generation) const;
   void move_to(Generation& generation, const Match& match, Instant now) const;
-  void adopt_between(const IsTaken& is_taken, const Generation& left,
+  void adopt_between(const TakenBy& taken_by, const Generation& left,
                      const std::vector<Match>& siblings, Instant now);
-  void adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Instant now);
+  void adopt_since_stop(const Shared& shared, const TakenBy& taken_by, Instant now);
   bool ensure_open(const Shared& shared, Generation& generation, Instant now);
   std::shared_ptr<const ReadableFile> unpack(const Shared& shared, Generation& generation,
                                              std::unique_ptr<ReadableFile> packed, Instant now);
@@ -148,6 +151,9 @@ class Source {
   // source.cpp: what is in them.
   void remember_state();
   void begin_seen(SeenIds& seen, Instant now);
+  [[nodiscard]] bool is_full(const Shared& shared) const {
+    return sums_.rows() >= shared.options.batch_rows;
+  }
   void read(const Shared& shared, Instant now);
   std::vector<Generation*> unread_generations(Instant now);
   std::uint64_t read_generation(const Shared& shared, Generation& generation, std::uint64_t limit,
@@ -170,6 +176,8 @@ class Source {
   std::optional<Generations> before_;  // while a batch waits: where a refusal returns to
   model::SeenBlock seen_;              // what it remembered
   std::vector<std::int64_t> dropped_;
+  std::vector<std::string> notes_;
+  std::set<std::string> overlaps_;  // other sources with which a note was made
   std::uint64_t batch_ = 0;
   std::int64_t next_id_ = 1;
   bool first_look_ = true;

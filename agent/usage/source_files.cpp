@@ -52,13 +52,15 @@ std::unique_ptr<const ReadableFile> open_compressed(const FileSystem& files,
 
 }  // namespace
 
-void Source::discover(const Shared& shared, const IsTaken& is_taken, Instant now) {
+void Source::discover(const Shared& shared, const TakenBy& taken_by, Instant now) {
   const Listing listing = list_files(shared.files, log_.path, log_.read_gz);
   problem_ = listing.problem;
   std::set<const Generation*> seen;
   for (const Match& match : listing.files) {
-    if (is_taken(match.stat.id))
+    if (const Source* other = taken_by(match.stat.id); other != nullptr) {
+      note_overlap(*other, match);
       continue;
+    }
     Generation* known = find(match.stat.id);
     if (known != nullptr)
       attach(*known, match, now);
@@ -76,15 +78,21 @@ void Source::discover(const Shared& shared, const IsTaken& is_taken, Instant now
     Generation& each = generations_[i];
     const bool is_over = each.cursor.finished && !each.has_place();
     if (!seen.contains(&each) && !each.left_at && !is_over && !is_unsure(each))
-      leave(shared, is_taken, each, now);
+      leave(shared, taken_by, each, now);
   }
   if (first_look_)
-    adopt_since_stop(shared, is_taken, now);
+    adopt_since_stop(shared, taken_by, now);
   for (Generation& each : generations_) {
     // So that a file renamed or deleted soon is not lost.
     if (each.has_place() && !each.cursor.finished && shared.open_files.has_room())
       ensure_open(shared, each, now);
   }
+}
+
+void Source::note_overlap(const Source& other, const Match& match) {
+  if (overlaps_.insert(other.log().id).second)
+    notes_.push_back(match.paths.front() + " belongs to usage log " + other.log().id +
+                     " as well: it is counted there, once");
 }
 
 Generation* Source::find(const FileId& id) {
@@ -123,7 +131,7 @@ Generation& Source::add_generation(const Match& match, Instant now) {
 }
 
 // No configured name leads to it any more: rotated away, deleted, or never seen since the start.
-void Source::leave(const Shared& shared, const IsTaken& is_taken, Generation& generation,
+void Source::leave(const Shared& shared, const TakenBy& taken_by, Generation& generation,
                    Instant now) {
   if (generation.listed)
     ++sums_.counts().renames;
@@ -141,7 +149,7 @@ void Source::leave(const Shared& shared, const IsTaken& is_taken, Generation& ge
       break;
     }
   }
-  adopt_between(is_taken, generation, siblings, now);
+  adopt_between(taken_by, generation, siblings, now);
   if (!generation.has_place()) {
     if (!generation.cursor.finished)
       sums_.counts().lost_bytes += static_cast<std::int64_t>(lost_of(shared, generation));
@@ -196,14 +204,14 @@ bool Source::locate(const Shared& shared, Generation& generation, const Match& s
 
 // Files that came and went under the same name since it was looked at last: rotated away after this
 // one, and never seen under the configured name.
-void Source::adopt_between(const IsTaken& is_taken, const Generation& left,
+void Source::adopt_between(const TakenBy& taken_by, const Generation& left,
                            const std::vector<Match>& siblings, Instant now) {
   const WallTime since = left.modified != WallTime() ? left.modified : left.cursor.updated_at;
   const std::string live_path = left.live_path;
   for (const Match& sibling : siblings) {
     const std::string& path = sibling.paths.front();
     if (!is_rotated_name(path, live_path) || sibling.stat.modified <= since ||
-        find(sibling.stat.id) != nullptr || is_taken(sibling.stat.id))
+        find(sibling.stat.id) != nullptr || taken_by(sibling.stat.id) != nullptr)
       continue;
     Generation& added = add_generation(sibling, now);
     added.live_path = live_path;
@@ -214,7 +222,7 @@ void Source::adopt_between(const IsTaken& is_taken, const Generation& left,
 }
 
 // What was rotated away, never seen, after the last file that was read to its end before the stop.
-void Source::adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Instant now) {
+void Source::adopt_since_stop(const Shared& shared, const TakenBy& taken_by, Instant now) {
   const Generation* last = nullptr;
   for (const Generation& each : generations_) {
     if (each.has_identity() && !each.has_place() &&
@@ -229,7 +237,7 @@ void Source::adopt_since_stop(const Shared& shared, const IsTaken& is_taken, Ins
     if (sibling.stat.id == base.cursor.file)
       base.observe(sibling.stat, now);
   }
-  adopt_between(is_taken, base, siblings, now);
+  adopt_between(taken_by, base, siblings, now);
 }
 
 bool Source::ensure_open(const Shared& shared, Generation& generation, Instant now) {

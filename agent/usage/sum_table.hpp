@@ -1,13 +1,15 @@
 #pragma once
 
 // Sums under (a, b, c), made for one batch at a time: one probe of a flat table per line, no node,
-// no allocation once it has grown to the size of a usual batch.
+// no allocation once it has grown to the size of a usual batch. A sum stays where it was made.
 //
 // The table is larger than the caches near the processor. So a line takes two steps, with other
 // lines in between while the memory answers: `expect` when its key is known, `at` when it is
 // summed.
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -40,41 +42,49 @@ class SumTable {
       at = (at + 1) & mask();
     if (slots_[at].index == kEmpty)
       return;
-    const auto* cell = reinterpret_cast<const char*>(&cells_[slots_[at].index]);
+    const auto* cell = reinterpret_cast<const char*>(&(*this)[slots_[at].index]);
     for (std::size_t line = 0; line < sizeof(Cell); line += 64)
       __builtin_prefetch(cell + line, 1);
   }
 
-  // The sum under (a, b, c), and whether it is new. Valid until the next call.
+  // The sum under (a, b, c), and whether it is new. Valid until clear().
   std::pair<Sum&, bool> at(std::uint64_t hash, std::uint32_t a, std::uint32_t b, std::int64_t c) {
     std::size_t at = hash & mask();
     for (; slots_[at].index != kEmpty; at = (at + 1) & mask()) {
       if (slots_[at].tag != tag_of(hash))
         continue;
-      Cell& cell = cells_[slots_[at].index];
+      Cell& cell = cell_at(slots_[at].index);
       if (cell.a == a && cell.b == b && cell.c == c)
         return {cell.sum, false};
     }
-    slots_[at] = Slot{tag_of(hash), static_cast<std::uint32_t>(cells_.size())};
-    cells_.push_back(Cell{a, b, c, Sum{}});
-    if (cells_.size() * 2 > slots_.size())
+    slots_[at] = Slot{tag_of(hash), static_cast<std::uint32_t>(size_)};
+    if (size_ == blocks_.size() * kBlockCells)
+      blocks_.push_back(std::make_unique<Cell[]>(kBlockCells));
+    Cell& added = cell_at(size_++);
+    added = Cell{a, b, c, Sum{}};
+    if (size_ * 2 > slots_.size())
       grow();
-    return {cells_.back().sum, true};
+    return {added.sum, true};
   }
   std::pair<Sum&, bool> at(std::uint32_t a, std::uint32_t b, std::int64_t c) {
     return at(hash(a, b, c), a, b, c);
   }
 
-  [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
+  // In the order in which they were made.
+  [[nodiscard]] std::size_t size() const { return size_; }
+  const Cell& operator[](std::size_t index) const {
+    return blocks_[index / kBlockCells][index % kBlockCells];
+  }
 
   void clear() {
-    cells_.clear();
+    size_ = 0;
     slots_.assign(slots_.size(), Slot{});
   }
 
  private:
   static constexpr std::uint32_t kEmpty = 0xFFFF'FFFF;
   static constexpr std::size_t kFirstCapacity = 256;
+  static constexpr std::size_t kBlockCells = 256;
   struct Slot {
     std::uint32_t tag = 0;  // of the hash: so that the cells of others are left alone
     std::uint32_t index = kEmpty;
@@ -84,10 +94,12 @@ class SumTable {
   static std::uint32_t tag_of(std::uint64_t hash) {
     return static_cast<std::uint32_t>(hash >> 32U);
   }
+  Cell& cell_at(std::size_t index) { return blocks_[index / kBlockCells][index % kBlockCells]; }
   void grow() {
     slots_.assign(slots_.size() * 2, Slot{});
-    for (std::uint32_t i = 0; i < cells_.size(); ++i) {
-      const std::uint64_t full = hash(cells_[i].a, cells_[i].b, cells_[i].c);
+    for (std::uint32_t i = 0; i < size_; ++i) {
+      const Cell& cell = (*this)[i];
+      const std::uint64_t full = hash(cell.a, cell.b, cell.c);
       std::size_t at = full & mask();
       while (slots_[at].index != kEmpty)
         at = (at + 1) & mask();
@@ -95,8 +107,9 @@ class SumTable {
     }
   }
 
-  std::vector<Slot> slots_;  // a power of two, at most half full
-  std::vector<Cell> cells_;
+  std::vector<Slot> slots_;                      // a power of two, at most half full
+  std::vector<std::unique_ptr<Cell[]>> blocks_;  // which never move
+  std::size_t size_ = 0;                         // cells in use
 };
 
 }  // namespace keyherd::usage

@@ -46,17 +46,17 @@ struct Tailer::State {
     return close_one(Source::Closable::settled) || close_one(Source::Closable::all);
   }
   // Of two sources that mean the same file, the one that began it reads it; else the first.
-  [[nodiscard]] bool is_taken(const Source& asking, const FileId& file) const {
+  [[nodiscard]] const Source* taken_by(const Source& asking, const FileId& file) const {
     const bool reads_itself = asking.reads(file);
     for (const auto& each : sources) {
       if (each.get() == &asking) {
         if (reads_itself)
-          return false;
+          return nullptr;
       } else if (each->reads(file)) {
-        return true;
+        return each.get();
       }
     }
-    return false;
+    return nullptr;
   }
 };
 
@@ -118,8 +118,8 @@ std::vector<model::Tally> Tailer::poll(Instant now) {
   const Source::Shared shared{state_->files, state_->options,    *state_->reader,
                               state_->seen,  state_->open_files, make_room};
   for (const auto& source : state_->sources) {
-    const auto is_taken = [&](const FileId& file) { return state_->is_taken(*source, file); };
-    if (auto tally = source->poll(shared, is_taken, now))
+    const auto taken_by = [&](const FileId& file) { return state_->taken_by(*source, file); };
+    if (auto tally = source->poll(shared, taken_by, now))
       tallies.push_back(std::move(*tally));
   }
   return tallies;

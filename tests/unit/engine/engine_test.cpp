@@ -453,3 +453,30 @@ path = "usage.jsonl"
   world.advance(1min);
   CHECK(world.active("prod") == "b");
 }
+
+TEST_CASE("a batch of a log that a reload removed meanwhile is refused, not counted") {
+  struct Witness : World {
+    using World::World;
+    std::vector<std::pair<std::string, std::uint64_t>> refused;
+    void refuse(const std::string& source, std::uint64_t batch) override {
+      refused.emplace_back(source, batch);
+    }
+  };
+  Witness world(kConfig);
+  world.start();
+  const auto arrive = [&](std::uint64_t batch) {
+    model::Tally tally;
+    tally.source = "removed";
+    tally.batch = batch;
+    tally.usage.push_back({"k1", "m", model::bucket_of(world.clock.now().wall), {.requests = 1}});
+    world.call([&](engine::Engine& engine, Instant now) {
+      engine.handle(engine::TallyArrived{std::move(tally)}, now);
+    });
+    world.settle();
+  };
+  arrive(7);
+  CHECK(world.refused == std::vector<std::pair<std::string, std::uint64_t>>{{"removed", 7}});
+  arrive(0);  // says only how the log looks: nothing to answer
+  CHECK(world.refused.size() == 1);
+  CHECK(world.store->load()->usage_totals.empty());
+}

@@ -70,6 +70,15 @@ class Follower {
     start();
   }
 
+  // By a reload, or by a restart with another configuration.
+  void configure(std::vector<model::UsageLog> logs, bool restarts) {
+    logs_ = std::move(logs);
+    if (restarts)
+      restart();
+    else
+      tailer->set_logs(logs_);
+  }
+
   // One look; commits what it gave. Returns the tallies.
   std::vector<model::Tally> poll() {
     clock.advance(std::chrono::seconds(1));
@@ -98,6 +107,7 @@ class Follower {
   }
   void commit(const model::Tally& tally) {
     status[tally.source] = tally.status;
+    notes.insert(notes.end(), tally.notes.begin(), tally.notes.end());
     if (tally.batch == 0)
       return;
     for (const auto& cursor : tally.cursors)
@@ -132,6 +142,7 @@ class Follower {
   std::map<std::string, model::SourceStatus> status;
   model::SourceCounts counts;
   std::vector<std::string> samples;
+  std::vector<std::string> notes;
 
  private:
   const FileSystem& files_;

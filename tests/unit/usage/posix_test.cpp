@@ -9,6 +9,7 @@
 #include <fstream>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "follower.hpp"
 #include "support/temp_dir.hpp"
@@ -18,6 +19,26 @@ using namespace keyherd::test;
 namespace fs = std::filesystem;
 
 namespace {
+// Links of this process's descriptors that lead below the directory.
+std::vector<std::string> open_below(const std::string& directory) {
+  std::vector<std::string> open;
+  for (const auto& each : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string link = fs::read_symlink(each, gone).string();
+    if (link.starts_with(directory))
+      open.push_back(link);
+  }
+  return open;
+}
+
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t size = 0;
+  std::int64_t resident = 0;
+  statm >> size >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
 void append(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::app | std::ios::binary) << text;
 }
@@ -108,10 +129,50 @@ TEST_CASE("a hole of two gigabytes costs nothing") {
   REQUIRE(::pwrite(fd, text.data(), text.size(), 2'000'000'123) ==
           static_cast<ssize_t>(text.size()));
   ::close(fd);
+  const std::int64_t before = resident_bytes();
   follower.poll();
   follower.poll();
+  CHECK(resident_bytes() - before < 8 << 20);
   CHECK(follower.tokens() == sum_of(1, 3) + sum_of(10, 12));
   CHECK(follower.counts.rejected == model::SourceCounts().rejected);
+}
+
+TEST_CASE("a line of three gigabytes costs itself alone, across a restart, in bounded memory") {
+  TempDir dir;
+  const auto files = make_posix_file_system();
+  const std::string path = dir / "a.log";
+  append(path, line(1) + "x");
+  const auto begin = fs::file_size(path);
+  fs::resize_file(path, begin + (std::uint64_t{3} << 30U));  // its rest is a hole
+  append(path, "\n" + line(2));
+  usage::TailerOptions options;
+  options.batch_bytes = std::uint64_t{512} << 20U;
+  Follower follower(*files, {log_at(path)}, options);
+  const std::int64_t before = resident_bytes();
+  for (int i = 0; i < 3; ++i)
+    follower.poll();
+  CHECK(follower.tokens() == 1);
+  follower.restart();
+  follower.drain();
+  CHECK(follower.tokens() == 3);
+  CHECK(follower.rejected(model::RejectReason::too_long) == 1);
+  CHECK(resident_bytes() - before < 16 << 20);
+}
+
+TEST_CASE("a log that is deleted while open is read to its end and let go within the grace") {
+  TempDir dir;
+  const auto files = make_posix_file_system();
+  const std::string path = dir / "a.log";
+  append(path, line(1));
+  Follower follower(*files, {log_at(path)});
+  follower.drain();
+  append(path, line(2));
+  fs::remove(path);
+  follower.drain();
+  CHECK(follower.tokens() == 3);
+  CHECK(open_below(dir.path()).size() == 1);
+  follower.wait(std::chrono::seconds(80));
+  CHECK(open_below(dir.path()).empty());
 }
 
 TEST_CASE("a file without permission is read once it has it") {
@@ -193,14 +254,6 @@ TEST_CASE("no more files are open than may be, and all are read") {
   usage::TailerOptions options;
   options.max_open_files = 5;
   options.batch_bytes = 8 * 1024;
-  const auto open_now = [&] {
-    int count = 0;
-    for (const auto& each : fs::directory_iterator("/proc/self/fd")) {
-      std::error_code gone;
-      count += fs::read_symlink(each, gone).string().starts_with(dir.path()) ? 1 : 0;
-    }
-    return count;
-  };
   const auto path = [&](int i) {
     return dir / "logs" + std::to_string(i % 3) + "-" + std::to_string(i);
   };
@@ -220,7 +273,7 @@ TEST_CASE("no more files are open than may be, and all are read") {
     for (int looks = 0; looks < 200 && follower.tokens() < expected; ++looks) {
       for (const auto& tally : follower.tailer->poll(
                (follower.clock.advance(std::chrono::seconds(1)), follower.clock.now()))) {
-        most = std::max(most, open_now());
+        most = std::max(most, static_cast<int>(open_below(dir.path()).size()));
         follower.commit(tally);
       }
     }

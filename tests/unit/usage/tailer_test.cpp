@@ -209,6 +209,11 @@ TEST_CASE("two sources whose patterns overlap read each file once") {
   Follower follower(files, {log_at("/var/log/*.log", "all"), log_at("/var/log/a*", "some")});
   follower.drain();
   CHECK(follower.tokens() == 3);
+  files.append("/var/log/a.log", "");
+  follower.drain();
+  CHECK(follower.notes ==
+        std::vector<std::string>{
+            "/var/log/a.log belongs to usage log all as well: it is counted there, once"});
   follower.restart();
   files.append("/var/log/a.log", line(4));
   follower.drain();
@@ -285,6 +290,31 @@ TEST_CASE("a reload keeps sources as they were, drops, adds and changes others")
   follower.tailer->set_logs({log_at("/var/log/a.log", "a")});
   follower.drain();
   CHECK(follower.tokens() == 1037);
+}
+
+TEST_CASE("a log that is taken out of the configuration and put back goes on where it was") {
+  MemoryFileSystem files;
+  files.append("/var/log/a.log", lines(1, 10));
+  files.append("/var/log/b.log", line(1000));
+  const auto a = log_at("/var/log/a.log", "a");
+  const auto b = log_at("/var/log/b.log", "b");
+  Follower follower(files, {a, b});
+  follower.drain();
+  const bool restarts = GENERATE(false, true);
+  const auto configure = [&](std::vector<model::UsageLog> logs) {
+    follower.configure(std::move(logs), restarts);
+    follower.drain();
+  };
+  configure({b});
+  files.append("/var/log/a.log", lines(11, 20));
+  files.rename("/var/log/a.log", "/var/log/a.log.1");
+  files.append("/var/log/a.log", line(500));
+  configure({b});
+  CHECK(follower.tokens() == sum_of(1, 10) + 1000);
+  configure({a, b});
+  CHECK(follower.tokens() == sum_of(1, 20) + 1000 + 500);
+  configure({a});
+  CHECK(follower.tokens() == sum_of(1, 20) + 1000 + 500);
 }
 
 TEST_CASE("a format that is not understood is the source's problem, not the agent's") {
