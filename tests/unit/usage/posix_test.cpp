@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -93,12 +95,18 @@ TEST_CASE("what is no regular file is refused without waiting, the others go on"
   fs::create_symlink(dir / "loop.log", dir / "loop.log");
   fs::create_symlink(dir / "nowhere", dir / "dangling.log");
   fs::create_symlink("/dev/zero", dir / "zero.log");
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  (dir / "s.log").copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   append(dir / "good.log", line(1));
   Follower follower(*files, {log_at(dir / "*.log"), log_at(dir / "f.log", "fifo")});
   follower.drain();
   CHECK(follower.tokens() == 1);
   CHECK(follower.status["gateway"].files == 1);
   CHECK(follower.status["fifo"].problem == dir / "f.log" + " is not a regular file");
+  ::close(listener);
 }
 
 TEST_CASE("hard links and overlapping patterns are one file") {
