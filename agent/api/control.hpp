@@ -62,6 +62,27 @@ struct DeliveryReport {
   std::vector<std::string> samples;  // as in a Tally
 };
 
+// One key of a pool for one request.
+struct HandedOut {
+  std::string key;
+  std::shared_ptr<const Secret> secret;
+  std::shared_ptr<const model::Provider> provider;
+  // Where there is none (key is empty): why, one line, and when to ask again.
+  std::string why_none;
+  WallTime ask_again;
+};
+
+// What became of a request that a key was handed out for.
+struct UseReport {
+  std::string key;
+  int http_status = 0;                    // 0: no answer came
+  std::optional<model::Verdict> verdict;  // what the answer says, if the client knows more
+  std::optional<std::chrono::nanoseconds> retry_after;
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  std::string line;  // all of it as a line of the native usage log, with its newline
+};
+
 struct Firing {
   std::string schedule;
   WallTime at;
@@ -100,6 +121,12 @@ class Control {
   // Errors: not_found (no such log), unavailable (the store lags: send them again later; they are
   // counted once as far as they have request ids), invalid.
   virtual Pending<DeliveryReport> deliver_usage(std::string log, std::string lines) = 0;
+  // One key of the pool by its strategy, at once; only a pool's first call waits for the loop.
+  // `exclude`: keys that the caller does not want.
+  virtual Pending<HandedOut> next(const std::string& pool, std::vector<std::string> exclude) = 0;
+  // Counts for the pool's next decisions at once; true when the usage is in the store. Errors:
+  // not_found (the pool has no such key), unavailable (the store lags: report it again).
+  virtual Pending<bool> report(const std::string& pool, UseReport report) = 0;
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
 

@@ -55,4 +55,10 @@ ServerResponse respond_error(const Error& error) {
   return respond_error(status_of(error.code), to_string(error.code), error.message);
 }
 
+ServerResponse respond_try_later(std::string_view why) {
+  ServerResponse response = respond_error(429, "unavailable", why);
+  response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
+
 }  // namespace keyherd::api

@@ -19,6 +19,8 @@ inline constexpr std::chrono::seconds kCommandWait{30};
 net::ServerResponse respond(int status, const nlohmann::json& body);
 net::ServerResponse respond_error(int status, std::string_view code, std::string_view message);
 net::ServerResponse respond_error(const Error& error);
+// 429 with Retry-After: what was sent is not kept.
+net::ServerResponse respond_try_later(std::string_view why);
 
 // render(value) once it is there; at_deadline() if it is not within kCommandWait.
 template <class T, class Render, class AtDeadline>

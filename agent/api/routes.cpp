@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/dispensing.hpp"
 #include "api/guard.hpp"
 #include "api/responses.hpp"
 #include "api/scrape_answer.hpp"
@@ -137,7 +138,7 @@ class Api {
   // another.
   Answer active(const ServerRequest& request) const {
     const std::string id = request.captures.at(0);
-    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+    if (!has_visible_pool(request))
       return no_pool(request);
     const auto generation = parse_int(request.parameter("generation").value_or(""));
     const auto wait = parse_duration(request.parameter("wait").value_or("0s"));
@@ -162,8 +163,15 @@ class Api {
                      }};
   }
 
+  Answer next(const ServerRequest& request) const {
+    return has_visible_pool(request) ? next_key(parts_, request) : no_pool(request);
+  }
+  Answer report(const ServerRequest& request) const {
+    return has_visible_pool(request) ? report_use(parts_, request) : no_pool(request);
+  }
+
   Answer rotate(const ServerRequest& request) const {
-    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+    if (!has_visible_pool(request))
       return no_pool(request);
     RotateCommand command;
     command.pool = request.captures.at(0);
@@ -179,7 +187,7 @@ class Api {
   }
 
   Answer freeze(const ServerRequest& request) const {
-    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+    if (!has_visible_pool(request))
       return no_pool(request);
     model::Freeze freeze;
     freeze.by_hand = true;
@@ -192,7 +200,7 @@ class Api {
   }
 
   Answer unfreeze(const ServerRequest& request) const {
-    if (visible_pool(*parts_.control.snapshot(), request) == nullptr)
+    if (!has_visible_pool(request))
       return no_pool(request);
     return when_ready<model::PoolView>(
         parts_.clock, parts_.control.unfreeze(request.captures.at(0), actor(request)),
@@ -281,6 +289,9 @@ class Api {
     const std::string& id = request.captures.at(0);
     return caller_of(request).may_see_pool(id) ? model::find_pool(snapshot, id) : nullptr;
   }
+  bool has_visible_pool(const ServerRequest& request) const {
+    return visible_pool(*parts_.control.snapshot(), request) != nullptr;
+  }
   static ServerResponse no_pool(const ServerRequest& request) {
     return respond_error(404, "not_found",
                          "no pool '" + printable(request.captures.at(0), 64) + "'");
@@ -352,6 +363,14 @@ const std::vector<Row>& rows() {
         "The key to use now; ?generation=N&wait=30s waits for another"},
        0,
        &Api::active},
+      {{"POST", "/api/v1/pools/{id}/next", Role::consume,
+        "A key for one request, by the pool's strategy; {\"exclude\":[…]}"},
+       kCommandBody,
+       &Api::next},
+      {{"POST", "/api/v1/pools/{id}/report", Role::consume,
+        "What became of a request: {\"key\",\"status\",\"input_tokens\",…}"},
+       kCommandBody,
+       &Api::report},
       {{"POST", "/api/v1/pools/{id}/rotate", Role::operate, "Switch to another key"},
        kCommandBody,
        &Api::rotate},

@@ -13,10 +13,7 @@ using net::ServerResponse;
 namespace {
 
 ServerResponse try_later(std::string_view why) {
-  ServerResponse response =
-      respond_error(429, "unavailable", std::string(why) + "; send the same lines again later");
-  response.headers.emplace_back("Retry-After", "5");
-  return response;
+  return respond_try_later(std::string(why) + "; send the same lines again later");
 }
 
 ServerResponse answer(const Result<DeliveryReport>& outcome) {
@@ -25,6 +22,19 @@ ServerResponse answer(const Result<DeliveryReport>& outcome) {
   if (outcome.error().code == ErrorCode::unavailable)
     return try_later(outcome.error().message);
   return respond_error(outcome.error());
+}
+
+// Of what is configured; clients' reports are none of it.
+std::optional<std::string> only_log(const model::Snapshot& snapshot) {
+  std::optional<std::string> only;
+  for (const auto& source : snapshot.sources) {
+    if (source->log.id == model::kReportsLog)
+      continue;
+    if (only)
+      return std::nullopt;
+    only = source->log.id;
+  }
+  return only;
 }
 
 }  // namespace
@@ -37,8 +47,8 @@ net::Answer deliver_usage(const ApiParts& parts, const Principal& who,
     return respond_error(415, "invalid", "send the lines without Content-Encoding");
   const auto snapshot = parts.control.snapshot();
   auto log = request.parameter("log");
-  if (!log && snapshot->sources.size() == 1)
-    log = snapshot->sources.front()->log.id;
+  if (!log)
+    log = only_log(*snapshot);
   if (!log)
     return respond_error(400, "invalid", "say whose format the lines have: ?log=ID of usage_logs");
   return when_ready<DeliveryReport>(

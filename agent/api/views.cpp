@@ -261,6 +261,15 @@ json active_json(const ActiveKey& active) {
           {"valid_until", format_rfc3339(active.valid_until)}};
 }
 
+json handed_out_json(const std::string& pool, const HandedOut& out) {
+  return {{"pool", pool},
+          {"key", out.key},
+          {"secret", std::string(out.secret->reveal())},
+          {"provider", out.provider->id},
+          {"type", out.provider->type},
+          {"base_url", out.provider->base_url}};
+}
+
 json firing_json(const Firing& firing) {
   return {
       {"schedule", firing.schedule}, {"at", format_rfc3339(firing.at)}, {"local", firing.local}};

@@ -28,8 +28,10 @@ nlohmann::json pool_json(const model::PoolView& view);
 nlohmann::json evidence_json(const model::Evidence& evidence);
 nlohmann::json health_json(const model::KeyHealth& health);
 nlohmann::json rotation_json(const model::Rotation& rotation);
-// The published decision, as a published file has it. The only view with a secret.
+// The only views with a secret: the published decision, as a published file has it, and a key for
+// one request.
 nlohmann::json active_json(const ActiveKey& active);
+nlohmann::json handed_out_json(const std::string& pool, const HandedOut& out);
 nlohmann::json firing_json(const Firing& firing);
 
 // [{"owner","provider","keys","from","to","balance_drops","explained_usd","unaccounted_usd",…}]

@@ -2,7 +2,7 @@
 
 // A credential. It cannot be streamed, formatted or copied by accident, compares in constant time
 // and is wiped when it goes away. reveal() is called only in net (headers), store (sealing),
-// rotation/publishers and api's one route; a lint test checks that.
+// rotation/publishers and api's two routes; a lint test checks that.
 
 #include <cstddef>
 #include <string>

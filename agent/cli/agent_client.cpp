@@ -183,6 +183,22 @@ Result<json> AgentClient::post(const std::string& path, const json& body) {
   return impl_->exchange("POST", path, dump_json(body));
 }
 
+std::string AgentClient::Answer::message() const {
+  return body.is_object() && body.contains("error") ? body["error"].value("message", "")
+                                                    : "status " + std::to_string(status);
+}
+
+Error AgentClient::Answer::error() const {
+  return {code_of_status(status), message()};
+}
+
+Result<AgentClient::Answer> AgentClient::ask(const std::string& method, const std::string& path,
+                                             const json& body) {
+  KH_ASSIGN(const auto response, impl_->send(method, path, dump_json(body)));
+  auto value = parse_json(response.body);
+  return Answer{response.status, value ? std::move(*value) : json()};
+}
+
 Result<int> AgentClient::status_of(const std::string& path) {
   KH_ASSIGN(const auto response, impl_->send("GET", path, ""));
   return response.status;

@@ -4,7 +4,7 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/context.hpp"
@@ -30,12 +30,24 @@ class AgentClient {
   };
   Result<Page> get_page(const std::string& path);
   Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body);
+  // For who must know the status, too. Error unavailable: no agent there.
+  struct Answer;
+  Result<Answer> ask(const std::string& method, const std::string& path,
+                     const nlohmann::json& body);
   // Only the status, for health checks.
   Result<int> status_of(const std::string& path);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+struct AgentClient::Answer {
+  int status = 0;
+  nlohmann::json body;
+  // What the agent says against it.
+  [[nodiscard]] std::string message() const;
+  [[nodiscard]] Error error() const;
 };
 
 // Loads the configuration, makes a client and runs `use` with it; reports errors of each.

@@ -46,6 +46,11 @@ const std::vector<Command>& command_table() {
        "  keyherd rules > /etc/prometheus/rules/keyherd.yml\n"
        "  keyherd rules --check --prometheus http://prometheus.example:9090\n",
        define_rules},
+      {"call", "one request through a pool, with failover",
+       "  keyherd call prod --data '{\"model\":\"deepseek-flash\",\"messages\":[{\"role\":\"user\","
+       "\"content\":\"Hello\"}]}'\n"
+       "  keyherd call prod --data @request.json --path /v1/embeddings --json\n",
+       define_call},
       {"sandbox", "a fake provider with faults, for trials and tests",
        "  keyherd sandbox --scenario examples/demo-sandbox.json --port 9926\n", define_sandbox},
       {"healthcheck", "exit 0 if the agent of this configuration is ready",

@@ -28,6 +28,7 @@ struct Command {
 // In the order in which help shows them.
 const std::vector<Command>& command_table();
 
+Action define_call(CLI::App& app);
 Action define_check(CLI::App& app);
 Action define_completion(CLI::App& app);
 Action define_explain(CLI::App& app);

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "cli/configuration.hpp"
+#include "cli/input.hpp"
 #include "cli/progress.hpp"
 #include "cli/screen.hpp"
 #include "usage/offline.hpp"
@@ -29,16 +30,6 @@ void tell_rejected(Context& context, const model::SourceCounts& counts,
   }
   for (const std::string& sample : samples)
     context.err << "  " << sample << "\n";
-}
-
-Result<std::size_t> read_stdin(std::span<char> buffer) {
-  while (true) {
-    const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (got >= 0)
-      return static_cast<std::size_t>(got);
-    if (errno != EINTR)
-      return fail(errno_error(errno, "reading the standard input"));
-  }
 }
 
 }  // namespace

@@ -85,6 +85,9 @@ bool read_format(const TableReader& reader, const std::vector<std::string>& know
 void read_usage_log(const std::string& id, const TableReader& reader, const LoadOptions& options,
                     Spec& spec) {
   check_id(id, reader);
+  if (id == model::kReportsLog)
+    reader.error(
+        "this name is kept for what clients report (POST pools/{id}/report); choose another");
   model::UsageLog log;
   log.id = id;
   log.path = reader.path("path").value_or("");

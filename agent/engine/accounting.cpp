@@ -65,7 +65,9 @@ Status Accounting::configure(const Setup& setup, Instant now) {
   drains.inherit(drains_);
   drains_ = std::move(drains);
   std::map<std::string, model::SourceView> known = std::exchange(sources_, {});
-  for (const model::UsageLog& log : setup.config.usage_logs) {
+  auto logs = setup.config.usage_logs;
+  logs.push_back(model::make_reports_log());
+  for (const model::UsageLog& log : logs) {
     model::SourceView& view = sources_[log.id];
     if (const auto old = known.find(log.id); old != known.end())
       view = std::move(old->second);

@@ -221,7 +221,8 @@ class RunningAgent final : public Agent {
                              [this] {
                                if (server_)
                                  server_->wake();
-                             }});
+                             },
+                             options_.clock});
     const api::ApiParts parts{*control_, *exposition_, options_.clock,
                               [this] { return published_.setup()->access; }};
     net::ServerOptions server;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/reports.hpp"
+
 namespace keyherd::engine {
 
 namespace {
@@ -41,9 +43,43 @@ Result<std::vector<model::WalletDrain>> drains_in(store::Store& store,
   return drains.between(range.from.value_or(WallTime::min()), range.to.value_or(WallTime::max()));
 }
 
+// How long a key is left alone after what was reported of it.
+struct Pause {
+  std::chrono::nanoseconds lasts;
+  bool until_ok;  // no longer, once it is seen to work
+};
+// By then the loop has the report as evidence, and has probed the key.
+constexpr std::chrono::minutes kAfterRefusal{1};
+constexpr std::chrono::seconds kAfterThrottling{5};
+constexpr std::chrono::hours kLongestPause{1};
+
+std::optional<Pause> pause_after(const api::UseReport& report) {
+  // A bare 403 may be about the model that was asked for.
+  const model::Verdict verdict = report.verdict.value_or(
+      report.http_status == 403 ? model::Verdict::permission_denied
+                                : model::verdict_from_status(report.http_status));
+  switch (model::info(verdict).kind) {
+    case model::VerdictClass::auth:
+    case model::VerdictClass::quota:
+      return Pause{std::min<std::chrono::nanoseconds>(report.retry_after.value_or(kAfterRefusal),
+                                                      kLongestPause),
+                   !report.retry_after};
+    case model::VerdictClass::rate:
+      return Pause{std::min<std::chrono::nanoseconds>(report.retry_after.value_or(kAfterThrottling),
+                                                      kLongestPause),
+                   false};
+    case model::VerdictClass::good:
+    case model::VerdictClass::provider:
+    case model::VerdictClass::request:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 class LoopControl final : public api::Control {
  public:
-  explicit LoopControl(ControlParts parts) : parts_(std::move(parts)) {}
+  explicit LoopControl(ControlParts parts)
+      : parts_(std::move(parts)), reports_(parts_.deliver, parts_.notify) {}
 
   model::SnapshotPtr snapshot() const override { return parts_.published.snapshot(); }
 
@@ -127,6 +163,19 @@ class LoopControl final : public api::Control {
       promise.set(fail(ErrorCode::unavailable, "too many lines wait to be saved"));
     return promise.pending();
   }
+  api::Pending<api::HandedOut> next(const std::string& pool,
+                                    std::vector<std::string> exclude) override {
+    return with_table<api::HandedOut>(
+        pool, [this, exclude = std::move(exclude)](const rotation::Dispenser& table) {
+          return settled<api::HandedOut>(hand_out(table, exclude));
+        });
+  }
+  api::Pending<bool> report(const std::string& pool, api::UseReport report) override {
+    return with_table<bool>(pool,
+                            [this, report = std::move(report)](const rotation::Dispenser& table) {
+                              return take_report(table, report);
+                            });
+  }
   api::Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                        std::size_t limit) override {
     return ask_store<std::vector<model::Rotation>>(
@@ -150,6 +199,61 @@ class LoopControl final : public api::Control {
   }
 
  private:
+  api::HandedOut hand_out(const rotation::Dispenser& table,
+                          const std::vector<std::string>& exclude) const {
+    const Instant now = parts_.clock.now();
+    api::HandedOut out;
+    if (const rotation::Member* member = table.next(now, exclude)) {
+      out.key = member->key;
+      out.secret = member->secret;
+      out.provider = member->provider;
+    } else {
+      auto nothing = table.explain(now, exclude);
+      out.why_none = std::move(nothing.message);
+      out.ask_again = nothing.ask_again;
+    }
+    return out;
+  }
+
+  api::Pending<bool> take_report(const rotation::Dispenser& table, const api::UseReport& report) {
+    const rotation::Member* member = table.find(report.key);
+    if (member == nullptr)
+      return settled<bool>(fail(ErrorCode::not_found, "the pool has no key '" + report.key + "'"));
+    const Instant now = parts_.clock.now();
+    if (const auto pause = pause_after(report))
+      member->load->skip(now.wall, now.wall + pause->lasts, pause->until_ok);
+    if (!snapshot()->agent.ready)
+      return settled<bool>(fail(ErrorCode::unavailable, "the state cannot be saved now"));
+    member->load->came_back(now.steady);
+    return reports_.add(report.line, member->load, {1, report.input_tokens, report.output_tokens});
+  }
+
+  // Calls use(table) once the pool has a table: at once, but for its first time.
+  template <class T, class Use>
+  api::Pending<T> with_table(const std::string& pool, Use use) {
+    if (const auto table = table_of(pool))
+      return use(*table);
+    const bool taken = parts_.post(
+        Call{[pool](Engine& engine, Instant now) { engine.begin_dispensing(pool, now); }});
+    if (!taken)
+      return settled<T>(fail(ErrorCode::unavailable, "the agent is too busy; try again"));
+    return [this, pool, use,
+            begun = std::make_shared<api::Pending<T>>()]() mutable -> std::optional<Result<T>> {
+      if (!*begun) {
+        const auto table = table_of(pool);
+        if (!table)
+          return std::nullopt;
+        *begun = use(*table);
+      }
+      return (*begun)();
+    };
+  }
+  std::shared_ptr<const rotation::Dispenser> table_of(const std::string& pool) const {
+    const auto tables = parts_.published.dispensers();
+    const auto found = tables->find(pool);
+    return found == tables->end() ? nullptr : found->second;
+  }
+
   template <class T>
   static api::Pending<T> settled(Result<T> value) {
     Promise<T> promise;
@@ -188,6 +292,7 @@ class LoopControl final : public api::Control {
   }
 
   ControlParts parts_;
+  Reports reports_;
 };
 
 }  // namespace

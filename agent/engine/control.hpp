@@ -20,6 +20,7 @@ struct ControlParts {
   // Starts a reload; its outcome goes into the promise.
   std::function<void(Promise<std::vector<std::string>>)> reload;
   std::function<void()> notify;  // somebody's answer is there
+  const Clock& clock;
 };
 
 std::unique_ptr<api::Control> make_control(ControlParts parts);

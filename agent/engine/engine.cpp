@@ -29,7 +29,17 @@ Engine::Engine(const EngineOptions& options)
       herd_(pipeline_, options.log),
       probing_(herd_, pipeline_, options.effects, options.random),
       accounting_(herd_, pipeline_, options.effects, options.log),
-      pools_(pool_parts()) {}
+      pools_(pool_parts()),
+      dispensing_(dispensing_parts()) {}
+
+DispensingParts Engine::dispensing_parts() {
+  return {[this](const std::string& key, Instant now) { return candidate(key, now); },
+          [this](const std::string& key) -> const KeyRecord* { return herd_.find(key); },
+          [this](const std::string& pool) {
+            const auto active = pools_.active(pool);
+            return active ? active->key : std::string();
+          }};
+}
 
 PoolParts Engine::pool_parts() {
   PoolParts parts{pipeline_, options_.effects, options_.random, options_.log, {}, {}, {}, {}, {},
@@ -76,6 +86,7 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   probing_.configure(*setup_, now);
   probing_.restore(state, now);
   pools_.configure(setup_, now);
+  dispensing_.configure(setup_);
   pools_.restore(state, now);
   configure_usage();
   ask_for_history(now);
@@ -102,7 +113,9 @@ void Engine::configure_usage() {
     }
     usage = std::move(more);
   }
-  options_.effects.configure_usage(setup_->config.usage_logs, std::move(usage));
+  auto logs = setup_->config.usage_logs;
+  logs.push_back(model::make_reports_log());
+  options_.effects.configure_usage(std::move(logs), std::move(usage));
 }
 
 Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
@@ -112,6 +125,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   herd_.configure(*setup_, now);
   probing_.configure(*setup_, now);
   pools_.configure(setup_, now);
+  dispensing_.configure(setup_);
   for (const auto& [kind, count] : setup_->secret_load_failures)
     agent_.secret_load_failures[kind] += count;
   take_thresholds();
@@ -287,6 +301,11 @@ Promise<model::KeyStory> Engine::explain(const std::string& key, WallTime at, In
   return promise;
 }
 
+void Engine::begin_dispensing(const std::string& pool, Instant now) {
+  dispensing_.begin(pool, now);
+  publish(now);
+}
+
 SteadyTime Engine::step(Instant now) {
   notice_clock(now);
   herd_.tick(now);
@@ -409,33 +428,38 @@ static std::optional<std::chrono::nanoseconds> latency_of(const KeyRecord& recor
 std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Instant now) const {
   std::vector<rotation::Candidate> members;
   for (const std::string& id : pool.keys) {
-    const KeyRecord* record = herd_.find(id);
-    const model::KeyHealth* health = herd_.tracker().health(id);
-    if (record == nullptr || health == nullptr)
-      continue;
-    rotation::Candidate member;
-    member.key = id;
-    member.limit_group = record->key.limit_group.empty() ? id : record->key.limit_group;
-    member.priority = record->key.priority;
-    member.state = health->state;
-    member.verdict = health->verdict;
-    member.verified = record->verified;
-    member.last_ok_at = record->last_ok_at;
-    member.probe_interval = probing_.interval(id);
-    member.secret_loaded = record->secret.secret != nullptr;
-    member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
-    member.state_since = health->since;
-    member.error_ratio = record->errors.ratio(now.wall);
-    member.latency = latency_of(*record, now.wall);
-    for (const auto& [model, counts] : record->usage_by_model)
-      member.tokens_used = model::saturating_add(
-          member.tokens_used, model::saturating_add(counts.input, counts.output));
-    member.quotas = accounting_.limits_of(record->key, now.wall);
-    member.cooldown_until = health->cooldown_until;
-    member.expires_at = record->key.expires_at;
-    members.push_back(std::move(member));
+    if (auto member = candidate(id, now))
+      members.push_back(std::move(*member));
   }
   return members;
+}
+
+std::optional<rotation::Candidate> Engine::candidate(const std::string& id, Instant now) const {
+  const KeyRecord* record = herd_.find(id);
+  const model::KeyHealth* health = herd_.tracker().health(id);
+  if (record == nullptr || health == nullptr)
+    return std::nullopt;
+  rotation::Candidate member;
+  member.key = id;
+  member.limit_group = record->key.limit_group.empty() ? id : record->key.limit_group;
+  member.priority = record->key.priority;
+  member.state = health->state;
+  member.verdict = health->verdict;
+  member.verified = record->verified;
+  member.last_ok_at = record->last_ok_at;
+  member.probe_interval = probing_.interval(id);
+  member.secret_loaded = record->secret.secret != nullptr;
+  member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
+  member.state_since = health->since;
+  member.error_ratio = record->errors.ratio(now.wall);
+  member.latency = latency_of(*record, now.wall);
+  for (const auto& [model, counts] : record->usage_by_model)
+    member.tokens_used = model::saturating_add(member.tokens_used,
+                                               model::saturating_add(counts.input, counts.output));
+  member.quotas = accounting_.limits_of(record->key, now.wall);
+  member.cooldown_until = health->cooldown_until;
+  member.expires_at = record->key.expires_at;
+  return member;
 }
 
 }  // namespace keyherd::engine

@@ -15,6 +15,7 @@
 #include "base/random.hpp"
 #include "engine/accounting.hpp"
 #include "engine/commit_pipeline.hpp"
+#include "engine/dispensing.hpp"
 #include "engine/effects.hpp"
 #include "engine/herd.hpp"
 #include "engine/pools.hpp"
@@ -100,6 +101,8 @@ class Engine {
   // What is or was believed of the key and why: once all that is known now is in the store, or at
   // once, from what is stored, while nothing can be.
   Promise<model::KeyStory> explain(const std::string& key, WallTime at, Instant now);
+  // See api::Control::next: the pool's table is published with the next snapshot.
+  void begin_dispensing(const std::string& pool, Instant now);
   Result<model::KeyHealth> pause(const std::string& key, const std::string& actor, Instant now);
   Result<model::KeyHealth> resume(const std::string& key, const std::string& actor, Instant now);
 
@@ -113,6 +116,7 @@ class Engine {
   void on(Call event, Instant now);
 
   PoolParts pool_parts();
+  DispensingParts dispensing_parts();
   void adopt(const std::string& key, std::shared_ptr<const Secret> secret, const std::string& why,
              Instant now);
   void take_thresholds();
@@ -128,6 +132,7 @@ class Engine {
   void refresh_key_views(Instant now);
   void publish(Instant now);
   std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
+  std::optional<rotation::Candidate> candidate(const std::string& key, Instant now) const;
   std::shared_ptr<const model::KeyView> key_view(const KeyRecord& record, Instant now) const;
   std::shared_ptr<const model::ProviderView> provider_view(const ProviderRecord& record) const;
   model::AgentView agent_view(Instant now);
@@ -141,6 +146,7 @@ class Engine {
   Probing probing_;
   Accounting accounting_;
   Pools pools_;
+  Dispensing dispensing_;
 
   model::AgentView agent_;
   model::KeyViews key_views_;

@@ -33,7 +33,11 @@ void Engine::publish_if_due(Instant now) {
     changed_ = true;
   }
   refresh_pool_views(pools, now);
+  dispensing_.refresh(pools, {}, now);
   for (const std::string& id : accounting_.take_changed()) {
+    // Nobody who reports nothing wants to see it.
+    if (id == model::kReportsLog && accounting_.source(id).counts == model::SourceCounts{})
+      continue;
     if (accounting_.sources().contains(id))
       source_views_[id] = std::make_shared<const model::SourceView>(accounting_.source(id));
     changed_ = true;
@@ -68,6 +72,7 @@ void Engine::refresh_key_views(Instant now) {
 }
 
 void Engine::publish(Instant now) {
+  dispensing_.refresh({}, stale_views_, now);
   refresh_key_views(now);
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->at = now.wall;
@@ -80,7 +85,7 @@ void Engine::publish(Instant now) {
   snapshot->drains = accounting_.drains(now);
   snapshot->rotations = rotations_;
   snapshot->agent = agent_view(now);
-  options_.published.set(std::move(snapshot), active_);
+  options_.published.set(std::move(snapshot), active_, dispensing_.tables());
   published_at_ = now.steady;
   changed_ = false;
   options_.effects.notify_readers();

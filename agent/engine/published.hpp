@@ -11,17 +11,22 @@
 #include "base/mutex.hpp"
 #include "engine/setup.hpp"
 #include "model/snapshot.hpp"
+#include "rotation/dispenser.hpp"
 
 namespace keyherd::engine {
 
 using ActiveKeys = std::map<std::string, api::ActiveKey>;  // by pool
+// By pool; of those whose keys are handed out one a call.
+using Dispensers = std::map<std::string, std::shared_ptr<const rotation::Dispenser>>;
 
 class Published {
  public:
-  void set(model::SnapshotPtr snapshot, std::shared_ptr<const ActiveKeys> active) {
+  void set(model::SnapshotPtr snapshot, std::shared_ptr<const ActiveKeys> active,
+           std::shared_ptr<const Dispensers> dispensers) {
     MutexLock lock(mutex_);
     snapshot_ = std::move(snapshot);
     active_ = std::move(active);
+    dispensers_ = std::move(dispensers);
   }
   void set(std::shared_ptr<const Setup> setup) {
     MutexLock lock(mutex_);
@@ -35,6 +40,10 @@ class Published {
     MutexLock lock(mutex_);
     return active_;
   }
+  [[nodiscard]] std::shared_ptr<const Dispensers> dispensers() const {
+    MutexLock lock(mutex_);
+    return dispensers_;
+  }
   [[nodiscard]] std::shared_ptr<const Setup> setup() const {
     MutexLock lock(mutex_);
     return setup_;
@@ -45,6 +54,8 @@ class Published {
   model::SnapshotPtr snapshot_ KH_GUARDED_BY(mutex_) = std::make_shared<const model::Snapshot>();
   std::shared_ptr<const ActiveKeys> active_ KH_GUARDED_BY(mutex_) =
       std::make_shared<const ActiveKeys>();
+  std::shared_ptr<const Dispensers> dispensers_ KH_GUARDED_BY(mutex_) =
+      std::make_shared<const Dispensers>();
   std::shared_ptr<const Setup> setup_ KH_GUARDED_BY(mutex_);
 };
 

@@ -85,4 +85,10 @@ std::string_view to_string(Suspicion suspicion) {
   return name_of(kSuspicions, suspicion);
 }
 
+UsageLog make_reports_log() {
+  UsageLog log;
+  log.id = kReportsLog;
+  return log;
+}
+
 }  // namespace keyherd::model

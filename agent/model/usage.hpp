@@ -204,6 +204,11 @@ struct UsageLog {
   bool read_gz = false;  // generations that rotation compressed, too
 };
 
+// What clients report of single requests counts as lines of a log of this name. It has no files,
+// and no configured log may be called so.
+inline constexpr std::string_view kReportsLog = "reports";
+UsageLog make_reports_log();
+
 // How to attribute and price lines: built by the engine from the configuration, immutable, shared
 // with the tailer.
 struct UsageContext {

@@ -19,8 +19,12 @@ constexpr std::size_t kBufferSize = 16'384;
 // the whole answer as it came over the wire (chunk sizes and trailers have no cap of their own).
 class LinkStream final : public httplib::Stream {
  public:
-  LinkStream(Link& link, const Bounds& bounds, std::size_t max_body)
-      : link_(link), bounds_(bounds), left_(kMaxHead), after_head_(8 * max_body + kMaxHead) {}
+  LinkStream(Link& link, const Bounds& bounds, const HttpRequest& request)
+      : link_(link),
+        bounds_(bounds),
+        read_timeout_(request.read_timeout),
+        left_(kMaxHead),
+        after_head_(8 * request.max_response_bytes + kMaxHead) {}
 
   [[nodiscard]] bool is_readable() const override { return true; }
   [[nodiscard]] bool is_writable() const override { return true; }
@@ -77,7 +81,11 @@ class LinkStream final : public httplib::Stream {
   }
 
   bool fill() {
-    auto count = link_.read(buffer_, bounds_);
+    Bounds reading = bounds_;
+    if (read_timeout_.count() > 0)
+      reading.deadline =
+          std::min(bounds_.deadline, std::chrono::steady_clock::now() + read_timeout_);
+    auto count = link_.read(buffer_, reading);
     if (!count) {
       failure_ = std::move(count).error();
       return false;
@@ -92,6 +100,7 @@ class LinkStream final : public httplib::Stream {
 
   Link& link_;
   const Bounds& bounds_;
+  const std::chrono::milliseconds read_timeout_;
   std::size_t left_;        // bytes httplib may still read
   std::size_t after_head_;  // what left_ becomes with the body
   std::string unsent_;
@@ -182,20 +191,27 @@ bool leaves_connection_open(const HttpResponse& response, const httplib::Respons
 ExchangeOutcome exchange(Link& link, const UrlParts& url, const HttpRequest& request,
                          const std::vector<std::pair<std::string, std::string>>& headers,
                          const Bounds& bounds) {
-  LinkStream stream(link, bounds, request.max_response_bytes);
+  LinkStream stream(link, bounds, request);
   httplib::Request wire = wire_request(url, request, headers);
   httplib::Response answer;
   std::string body;
-  wire.response_handler = [&stream](const httplib::Response& head) {
+  std::size_t received = 0;
+  bool hands_on = false;
+  wire.response_handler = [&](const httplib::Response& head) {
     stream.head_is_read();
+    hands_on = request.on_body && head.status >= 200 && head.status < 300;
     if (head.status == 304 || head.status < 200)
       stream.end_here();
     return true;
   };
   wire.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
-    if (size > request.max_response_bytes - body.size())
+    if (size > request.max_response_bytes - received)
       return false;
-    body.append(data, size);
+    received += size;
+    if (hands_on)
+      request.on_body(std::string_view(data, size));
+    else
+      body.append(data, size);
     return true;
   };
   httplib::Error error = httplib::Error::Success;

@@ -176,7 +176,11 @@ class HttpTransport final : public Transport {
         return finish(key, std::move(link), std::move(outcome));
     }
     KH_ASSIGN(const auto tls, tls_for(url, request.ca_file));
-    KH_ASSIGN(auto link, Link::open(url, tls.get(), resolver_, bounds));
+    Bounds connecting = bounds;
+    if (request.connect_timeout.count() > 0)
+      connecting.deadline =
+          std::min(bounds.deadline, std::chrono::steady_clock::now() + request.connect_timeout);
+    KH_ASSIGN(auto link, Link::open(url, tls.get(), resolver_, connecting));
     auto outcome = exchange(*link, url, request, headers, bounds);
     return finish(key, std::move(link), std::move(outcome));
   }

@@ -17,6 +17,8 @@ namespace keyherd::net {
 
 namespace {
 
+constexpr std::string_view kTlsWith = "TLS with ";
+
 // While this lives, a stop request ends every wait on the socket at once (also of a connect that is
 // still under way).
 struct StopSocket {
@@ -62,6 +64,10 @@ Link::~Link() {
   }
 }
 
+bool is_tls_failure(const Error& error) {
+  return error.code == ErrorCode::unavailable && error.message.starts_with(kTlsWith);
+}
+
 Result<std::unique_ptr<Link>> Link::open(const UrlParts& url, const TlsContext* tls,
                                          Resolver& resolver, const Bounds& bounds) {
   const bool bracketed = url.host.find(':') != std::string::npos;
@@ -104,7 +110,7 @@ Result<std::unique_ptr<Link>> Link::connect(const SocketAddress& address, std::s
 }
 
 Status Link::start_tls(const TlsContext& tls, const std::string& host, const Bounds& bounds) {
-  const std::string doing = "TLS with " + peer_;
+  const std::string doing = std::string(kTlsWith) + peer_;
   KH_ASSIGN(ssl_, tls.session(socket_.get(), host));
   const StopGuard on_stop(bounds.stop, StopSocket{socket_.get()});
   for (;;) {

@@ -4,6 +4,7 @@
 // values and TLS always verified.
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -29,7 +30,13 @@ struct HttpRequest {
   std::string secret_header = "Authorization";
   std::string secret_prefix = "Bearer ";
   std::chrono::milliseconds timeout{10'000};  // total: connect, TLS, request and whole answer
+  // Of that, at most so long until there is a connection (TLS included), and without a byte of the
+  // answer. 0: no limit of its own.
+  std::chrono::milliseconds connect_timeout{0};
+  std::chrono::milliseconds read_timeout{0};
   std::size_t max_response_bytes = 1U << 20U;
+  // If set, it gets the body of a 2xx as it comes, and HttpResponse::body stays empty.
+  std::function<void(std::string_view bytes)> on_body;
   std::string ca_file;  // extra CA (PEM) for this host; empty: the system's
 };
 
@@ -69,6 +76,10 @@ struct TransportOptions {
 
 // What "Authorization: Basic" carries for a user (RFC 7617), to be sent as a request's secret.
 Secret basic_credentials(std::string_view user, const Secret& password);
+
+// Whether TLS is why a request failed: a certificate that is not trusted, or a peer that speaks
+// something else. A time-out during the handshake is a time-out.
+bool is_tls_failure(const Error& error);
 
 std::unique_ptr<Transport> make_http_transport(const TransportOptions& options);
 

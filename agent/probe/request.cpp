@@ -55,22 +55,27 @@ std::string chat_body(const ProviderType& type, const model::ProbeSettings& sett
   return {};
 }
 
-std::string join(const model::Provider& provider, model::ProbeKind kind, const Rung& rung,
-                 const std::string& model) {
-  constexpr std::string_view kVersion = "/v1";
+std::string with_model(std::string path, const std::string& model) {
+  constexpr std::string_view kModel = "{model}";
+  if (const std::size_t at = path.find(kModel); at != std::string::npos)
+    path.replace(at, kModel.size(), url_encode(model));
+  return path;
+}
+
+std::string_view base_of(const model::Provider& provider) {
   std::string_view base = provider.base_url;
   if (base.ends_with('/'))
     base.remove_suffix(1);
+  return base;
+}
+
+std::string url_of(const model::Provider& provider, model::ProbeKind kind, const Rung& rung,
+                   const std::string& model) {
   // A path of the configuration stands after base_url as it is.
   const auto own = provider.probe.paths.find(std::string(model::to_string(kind)));
-  const bool is_own = own != provider.probe.paths.end();
-  if (!is_own && rung.at_root && base.ends_with(kVersion))
-    base.remove_suffix(kVersion.size());
-  constexpr std::string_view kModel = "{model}";
-  std::string path = is_own ? own->second : std::string(rung.path);
-  if (const std::size_t at = path.find(kModel); at != std::string::npos)
-    path.replace(at, kModel.size(), url_encode(model));
-  return std::string(base) + path;
+  return own != provider.probe.paths.end()
+             ? std::string(base_of(provider)) + with_model(own->second, model)
+             : probe::url_of(provider, rung, model);
 }
 
 }  // namespace
@@ -79,27 +84,41 @@ std::string probe_model(const ProviderType& type, const model::Provider& provide
   return provider.probe.model.empty() ? std::string(type.chat_model) : provider.probe.model;
 }
 
-net::HttpRequest build_request(const ProviderType& type, const model::Provider& provider,
-                               model::ProbeKind kind, const Secret& secret) {
-  const Rung& rung = *type.rung(kind);
-  const std::string model = probe_model(type, provider);
+std::string url_of(const model::Provider& provider, const Rung& rung, const std::string& model) {
+  constexpr std::string_view kVersion = "/v1";
+  std::string_view base = base_of(provider);
+  if (rung.at_root && base.ends_with(kVersion))
+    base.remove_suffix(kVersion.size());
+  return std::string(base) + with_model(std::string(rung.path), model);
+}
+
+net::HttpRequest provider_request(const ProviderType& type, const model::Provider& provider,
+                                  const Secret& secret) {
   net::HttpRequest request;
-  request.method = rung.method;
-  request.url = join(provider, kind, rung, model);
   for (const auto& [name, value] : type.headers)
     request.headers.emplace_back(name, value);
   for (const auto& [name, value] : provider.headers)
     request.headers.emplace_back(name, value);
-  if (kind == model::ProbeKind::chat)
-    request.body = chat_body(type, provider.probe, model);
-  else if (rung.method == "POST")
-    request.body = "{}";
   request.secret = &secret;
   request.secret_header = provider.auth_header.value_or(std::string(type.auth_header));
   request.secret_prefix =
       provider.auth_header ? provider.auth_prefix.value_or("") : std::string(type.auth_prefix);
   request.timeout = std::chrono::ceil<std::chrono::milliseconds>(provider.probe.timeout);
   request.ca_file = provider.ca_file;
+  return request;
+}
+
+net::HttpRequest build_request(const ProviderType& type, const model::Provider& provider,
+                               model::ProbeKind kind, const Secret& secret) {
+  const Rung& rung = *type.rung(kind);
+  const std::string model = probe_model(type, provider);
+  net::HttpRequest request = provider_request(type, provider, secret);
+  request.method = rung.method;
+  request.url = url_of(provider, kind, rung, model);
+  if (kind == model::ProbeKind::chat)
+    request.body = chat_body(type, provider.probe, model);
+  else if (rung.method == "POST")
+    request.body = "{}";
   return request;
 }
 

@@ -21,4 +21,11 @@ std::string probe_model(const ProviderType& type, const model::Provider& provide
 net::HttpRequest build_request(const ProviderType& type, const model::Provider& provider,
                                model::ProbeKind kind, const Secret& secret);
 
+// All but method, path and body: credential, headers, time-out, CA.
+net::HttpRequest provider_request(const ProviderType& type, const model::Provider& provider,
+                                  const Secret& secret);
+
+// base_url and the rung's path.
+std::string url_of(const model::Provider& provider, const Rung& rung, const std::string& model);
+
 }  // namespace keyherd::probe

@@ -10,15 +10,6 @@ namespace keyherd::rotation {
 
 namespace {
 
-// Units that must be left for a key to be chosen. A limit that is itself no larger than the pool's
-// minimum (60 requests a minute) could never leave that much, and 100 nano-dollars mean nothing.
-std::int64_t reserve(const model::Pool& pool, const model::QuotaStatus& quota) {
-  const bool keeps_reserve = pool.strategy == model::Strategy::quota_aware &&
-                             quota.unit != model::QuotaUnit::usd &&
-                             quota.limit > pool.min_remaining;
-  return keeps_reserve ? std::max<std::int64_t>(pool.min_remaining, 0) : 0;
-}
-
 bool has_many_errors(const model::Pool& pool, const Candidate& candidate) {
   return candidate.error_ratio && *candidate.error_ratio > pool.max_error_ratio;
 }
@@ -52,6 +43,13 @@ std::optional<std::string> unfit_state(const Candidate& candidate, Demand demand
 }
 
 }  // namespace
+
+std::int64_t reserve(const model::Pool& pool, const model::QuotaStatus& quota) {
+  const bool keeps_reserve = pool.strategy == model::Strategy::quota_aware &&
+                             quota.unit != model::QuotaUnit::usd &&
+                             quota.limit > pool.min_remaining;
+  return keeps_reserve ? std::max<std::int64_t>(pool.min_remaining, 0) : 0;
+}
 
 const model::QuotaStatus* spent_quota(const model::Pool& pool, const Candidate& candidate) {
   for (const model::QuotaStatus& quota : candidate.quotas) {

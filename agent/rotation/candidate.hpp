@@ -64,6 +64,11 @@ std::vector<const Candidate*> usable(const model::Pool& pool, const std::vector<
 // Whether the ok of a verified candidate is at most two probe intervals old.
 bool is_fresh(const Candidate& candidate, WallTime now);
 
+// Units of the quota that must be left for a key to be chosen. A limit that is itself no larger
+// than the pool's minimum (60 requests a minute) could never leave that much, and 100 nano-dollars
+// mean nothing.
+std::int64_t reserve(const model::Pool& pool, const model::QuotaStatus& quota);
+
 // The first quota of which the pool's strategy needs more than is left (quota_aware keeps a
 // minimum, the others use a quota up); null when none.
 const model::QuotaStatus* spent_quota(const model::Pool& pool, const Candidate& candidate);

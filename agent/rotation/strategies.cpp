@@ -8,73 +8,66 @@ namespace keyherd::rotation {
 
 namespace {
 
-// How many steps round the pool lead from the active key to this one; the active key itself is a
-// whole round away.
-class Ring {
- public:
-  Ring(const std::vector<Candidate>& members, std::string_view active)
-      : first_(members.data()), size_(members.size()) {
-    const Candidate* current = find(members, active);
-    start_ = current == nullptr ? 0 : static_cast<std::size_t>(current - first_) + 1;
-  }
-  [[nodiscard]] std::size_t distance(const Candidate* member) const {
-    return (static_cast<std::size_t>(member - first_) + size_ - start_) % size_;
-  }
-
- private:
-  const Candidate* first_;
-  std::size_t size_;
-  std::size_t start_;
-};
-
 struct Ranked {
-  double score;  // higher is better
-  int priority;  // higher is better
+  Preference preference;
   std::size_t distance;
   const Candidate* candidate;
 };
 
-Ranked rate(model::Strategy strategy, const Ring& ring, const Candidate* candidate) {
-  const std::size_t distance = ring.distance(candidate);
-  switch (strategy) {
-    case model::Strategy::round_robin:
-      return {0, 0, distance, candidate};
-    case model::Strategy::priority:
-      return {0, candidate->priority, distance, candidate};
-    case model::Strategy::quota_aware:
-      return {score(*candidate), candidate->priority, distance, candidate};
-    case model::Strategy::least_used:
-      return {-static_cast<double>(candidate->tokens_used), candidate->priority, distance,
-              candidate};
-    case model::Strategy::lowest_latency:
-      return {candidate->latency ? -static_cast<double>(candidate->latency->count())
-                                 : -std::numeric_limits<double>::infinity(),
-              candidate->priority, distance, candidate};
-  }
-  return {0, 0, distance, candidate};
-}
-
 }  // namespace
 
-double score(const Candidate& candidate) {
-  double share = 1.0;
-  for (const model::QuotaStatus& quota : candidate.quotas) {
-    if (quota.limit > 0)
-      share = std::min(share,
-                       static_cast<double>(quota.remaining()) / static_cast<double>(quota.limit));
+double share_left(std::int64_t remaining, std::int64_t limit) {
+  return limit > 0 ? static_cast<double>(remaining) / static_cast<double>(limit) : 1.0;
+}
+
+Merits merits_of(const Candidate& candidate) {
+  Merits merits{candidate.priority, 1.0, candidate.tokens_used, candidate.latency};
+  for (const model::QuotaStatus& quota : candidate.quotas)
+    merits.share_left = std::min(merits.share_left, share_left(quota.remaining(), quota.limit));
+  return merits;
+}
+
+bool operator<(const Preference& a, const Preference& b) {
+  return std::tie(a.score, a.priority) < std::tie(b.score, b.priority);
+}
+
+Preference preference(model::Strategy strategy, const Merits& merits) {
+  switch (strategy) {
+    case model::Strategy::round_robin:
+      return {0, 0};
+    case model::Strategy::priority:
+      return {0, merits.priority};
+    case model::Strategy::quota_aware:
+      return {merits.share_left * merits.priority, merits.priority};
+    case model::Strategy::least_used:
+      return {-static_cast<double>(merits.tokens_used), merits.priority};
+    case model::Strategy::lowest_latency:
+      return {merits.latency ? -static_cast<double>(merits.latency->count())
+                             : -std::numeric_limits<double>::infinity(),
+              merits.priority};
   }
-  return share * candidate.priority;
+  return {};
+}
+
+// The active key itself is a whole round away.
+std::size_t distance_round(std::size_t place, std::size_t start, std::size_t members) {
+  return (place + members - start) % members;
 }
 
 std::vector<const Candidate*> rank(model::Strategy strategy, const std::vector<Candidate>& members,
                                    std::vector<const Candidate*> choices, std::string_view active) {
-  const Ring ring(members, active);
+  const Candidate* current = find(members, active);
+  const std::size_t start =
+      current == nullptr ? 0 : static_cast<std::size_t>(current - members.data()) + 1;
   std::vector<Ranked> ranked;
   ranked.reserve(choices.size());
   for (const Candidate* choice : choices)
-    ranked.push_back(rate(strategy, ring, choice));
+    ranked.push_back(
+        {preference(strategy, merits_of(*choice)),
+         distance_round(static_cast<std::size_t>(choice - members.data()), start, members.size()),
+         choice});
   std::sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) {
-    return std::tie(b.score, b.priority, a.distance) < std::tie(a.score, a.priority, b.distance);
+    return a.preference == b.preference ? a.distance < b.distance : b.preference < a.preference;
   });
   std::transform(ranked.begin(), ranked.end(), choices.begin(),
                  [](const Ranked& one) { return one.candidate; });

@@ -23,7 +23,29 @@ namespace keyherd::rotation {
 std::vector<const Candidate*> rank(model::Strategy strategy, const std::vector<Candidate>& members,
                                    std::vector<const Candidate*> choices, std::string_view active);
 
-// remaining / limit of the scarcest quota × priority; a key without quotas counts as untouched.
-double score(const Candidate& candidate);
+// All that a strategy looks at in a candidate.
+struct Merits {
+  int priority = 1;
+  double share_left = 1;  // remaining / limit of the scarcest quota; without quotas 1
+  std::int64_t tokens_used = 0;
+  std::optional<std::chrono::nanoseconds> latency;
+};
+Merits merits_of(const Candidate& candidate);
+
+// How good the strategy finds it: the greater the better. Where two are alike, it is somebody's
+// turn.
+struct Preference {
+  double score = 0;
+  int priority = 0;
+  friend bool operator==(const Preference&, const Preference&) = default;
+};
+bool operator<(const Preference& a, const Preference& b);
+Preference preference(model::Strategy strategy, const Merits& merits);
+
+// How many steps round the pool of that many members lead from place `start` to this one.
+std::size_t distance_round(std::size_t place, std::size_t start, std::size_t members);
+
+// remaining / limit; a quota without a limit is untouched.
+double share_left(std::int64_t remaining, std::int64_t limit);
 
 }  // namespace keyherd::rotation

@@ -1,5 +1,6 @@
 #include "api/routes.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -106,6 +107,36 @@ class FakeControl final : public Control {
     return ready<std::vector<model::Rotation>>(std::vector<model::Rotation>{});
   }
   std::vector<Firing> schedule(WallTime, std::size_t) const override { return {}; }
+  Pending<HandedOut> next(const std::string& pool, std::vector<std::string> exclude) override {
+    asked_pool = pool;
+    excluded = std::move(exclude);
+    HandedOut out;
+    if (has_keys) {
+      out.key = "k1";
+      out.secret = std::make_shared<const Secret>("sk-the-secret");
+      auto provider = std::make_shared<model::Provider>();
+      provider->id = "main";
+      provider->type = "openai_compat";
+      provider->base_url = "https://host/v1";
+      out.provider = provider;
+    } else {
+      out.why_none = "no key of pool prod may be handed out now: k1 is dead";
+      out.ask_again = test::ManualClock().now().wall + std::chrono::milliseconds(12'300);
+    }
+    return ready<HandedOut>(out);
+  }
+  Pending<bool> report(const std::string& pool, UseReport report) override {
+    asked_pool = pool;
+    reported = std::move(report);
+    if (lags)
+      return ready<bool>(fail(ErrorCode::unavailable, "the state cannot be saved now"));
+    return ready<bool>(true);
+  }
+
+  std::string asked_pool;
+  std::vector<std::string> excluded;
+  bool has_keys = true;
+  UseReport reported;
 
   Pending<DeliveryReport> deliver_usage(std::string log, std::string lines) override {
     delivered = lines;
@@ -416,4 +447,82 @@ TEST_CASE("while the store lags, usage is put off with a time to come again") {
   const std::pair<std::string, std::string> retry{"Retry-After", "5"};
   const auto& headers = answer.response->headers;
   CHECK(std::count(headers.begin(), headers.end(), retry) == 1);
+}
+
+TEST_CASE("a key for one request is handed out to the role of consumers, in their pools") {
+  Surface surface;
+  surface.add_token("read-token-0123456789", model::Role::read);
+  surface.add_token("consume-token-012345", model::Role::consume);
+  surface.access->tokens.add(Secret("confined-token-01234"), {model::Role::consume, {"other"}});
+  const auto next = [&](const char* token, std::string body = "") {
+    return *surface
+                .ask("POST", "/api/v1/pools/{id}/next", {"prod"}, std::move(body),
+                     surface.token(token))
+                .response;
+  };
+  CHECK(next("read-token-0123456789").status == 403);
+  CHECK(next("confined-token-01234").status == 404);
+  const auto answer = next("consume-token-012345", R"({"exclude":["k2","k3"]})");
+  CHECK(answer.status == 200);
+  CHECK(json::parse(answer.body) == json{{"pool", "prod"},
+                                         {"key", "k1"},
+                                         {"secret", "sk-the-secret"},
+                                         {"provider", "main"},
+                                         {"type", "openai_compat"},
+                                         {"base_url", "https://host/v1"}});
+  CHECK(surface.control.excluded == std::vector<std::string>{"k2", "k3"});
+  for (const char* bad :
+       {"[]", R"({"exclude":"k1"})", R"({"exclude":[1]})", R"({"include":["k1"]})"})
+    CHECK(next("consume-token-012345", bad).status == 400);
+  surface.control.has_keys = false;
+  const auto none = next("consume-token-012345");
+  CHECK(none.status == 503);
+  CHECK(json::parse(none.body)["error"]["message"] ==
+        "no key of pool prod may be handed out now: k1 is dead");
+  const std::pair<std::string, std::string> in_13_seconds("Retry-After", "13");
+  CHECK(std::count(none.headers.begin(), none.headers.end(), in_13_seconds) == 1);
+}
+
+TEST_CASE("a report is read strictly and becomes a line of the native usage log") {
+  Surface surface;
+  surface.add_token("consume-token-012345", model::Role::consume);
+  const auto report = [&](const std::string& body) {
+    return *surface
+                .ask("POST", "/api/v1/pools/{id}/report", {"prod"}, body,
+                     surface.token("consume-token-012345"))
+                .response;
+  };
+  const auto answer = report(
+      R"({"key":"k1","status":429,"retry_after":1.5,"model":"m","input_tokens":7,"output_tokens":2,)"
+      R"("latency_ms":812,"request_id":"r1","verdict":"quota_exhausted"})");
+  CHECK(answer.status == 200);
+  CHECK(json::parse(answer.body) == json{{"saved", true}});
+  const UseReport& told = surface.control.reported;
+  CHECK(told.key == "k1");
+  CHECK(told.http_status == 429);
+  CHECK(told.retry_after == std::chrono::milliseconds(1'500));
+  CHECK(told.verdict == model::Verdict::quota_exhausted);
+  CHECK(told.input_tokens == 7);
+  CHECK(told.line.back() == '\n');
+  CHECK(json::parse(told.line) == json{{"ts", "2026-05-01T00:00:00Z"},
+                                       {"key", "k1"},
+                                       {"status", 429},
+                                       {"model", "m"},
+                                       {"input_tokens", 7},
+                                       {"output_tokens", 2},
+                                       {"latency_ms", 812},
+                                       {"request_id", "r1"}});
+  for (const char* bad :
+       {"", R"({"key":"k1"})", R"({"status":200})", R"({"key":1,"status":200})",
+        R"({"key":"k1","status":"200"})", R"({"key":"k1","status":42})",
+        R"({"key":"k1","status":200,"input_tokens":-1})",
+        R"({"key":"k1","status":200,"input_tokens":1.5})",
+        R"({"key":"k1","status":200,"ts":"now"})", R"({"key":"k1","status":200,"verdict":"fine"})",
+        R"({"key":"k1","status":200,"secret":"x"})"})
+    CHECK(report(bad).status == 400);
+  CHECK(
+      json::parse(report(R"({"key":"k1","status":200,"cost_usd":-1})").body)["error"]["message"] ==
+      "\"cost_usd\" must be a number of dollars");
+  surface.control.lags = true;
+  CHECK(report(R"({"key":"k1","status":200})").status == 429);
 }

@@ -190,6 +190,12 @@ class World : public engine::Effects {
     settle();
   }
 
+  // Lines that came by another way than a file.
+  void arrive(const model::Tally& tally) {
+    events_.emplace_back(engine::TallyArrived{tally});
+    settle();
+  }
+
   model::SnapshotPtr snapshot() const { return published.snapshot(); }
   const model::KeyView& key(const std::string& id) const {
     return *model::find_key(*snapshot(), id);

@@ -223,3 +223,54 @@ TEST_CASE("a stop request before the start sends nothing") {
   REQUIRE_FALSE(outcome.response);
   CHECK(outcome.response.error().code == ErrorCode::cancelled);
 }
+
+TEST_CASE(
+    "a silence longer than the read time-out ends a request, an answer that goes on does not") {
+  RawServer server([](RawPeer& peer) {
+    const std::string request = peer.read_request();
+    peer.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n");
+    for (int i = 0; i < 6 && peer.pause(milliseconds(60)); ++i)
+      peer.write("x");
+  });
+  HttpRequest request = request_to(server, milliseconds(10'000));
+  request.read_timeout = milliseconds(2'000);
+  const auto whole = send(request);
+  REQUIRE(whole.response);
+  CHECK(whole.response->body == "xxxxxx");
+  request.read_timeout = milliseconds(20);
+  const auto cut = send(request);
+  REQUIRE_FALSE(cut.response);
+  CHECK(cut.response.error().code == ErrorCode::timeout);
+  CHECK(cut.took < milliseconds(2'000));
+  CHECK_FALSE(is_tls_failure(cut.response.error()));
+}
+
+TEST_CASE("a body is handed on as it comes, but not an error's") {
+  std::atomic<bool> first_came = false;
+  RawServer server([&](RawPeer& peer) {
+    if (peer.read_request().find("GET /bad") != std::string::npos) {
+      peer.write("HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\noops");
+      return;
+    }
+    peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+    // The rest only once the first part is there: else this would never end.
+    while (!first_came && peer.pause(milliseconds(1))) {
+    }
+    peer.write("4\r\nlast\r\n0\r\n\r\n");
+  });
+  std::string got;
+  HttpRequest request = request_to(server, milliseconds(5'000));
+  request.on_body = [&](std::string_view bytes) {
+    got += bytes;
+    first_came = true;
+  };
+  const auto whole = send(request);
+  REQUIRE(whole.response);
+  CHECK(got == "firstlast");
+  CHECK(whole.response->body.empty());
+  request.url = server.url("/bad");
+  const auto bad = send(request);
+  REQUIRE(bad.response);
+  CHECK(bad.response->body == "oops");
+  CHECK(got == "firstlast");
+}

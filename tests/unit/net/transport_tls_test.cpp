@@ -87,6 +87,7 @@ TEST_CASE("a certificate that does not hold is refused, and the server sees no H
       get(server.url(), c.trusted ? write_pem(directory, material.certificate_pem) : "");
   REQUIRE_FALSE(response);
   CHECK(response.error().code == ErrorCode::unavailable);
+  CHECK(is_tls_failure(response.error()));
   CHECK_THAT(response.error().message, Catch::Contains("TLS"));
   CHECK_THAT(response.error().message, Catch::Contains(c.message));
   CHECK(response.error().message.find("canary") == std::string::npos);
@@ -127,6 +128,15 @@ TEST_CASE("a handshake that never comes ends at the deadline, and at once when s
   const auto began = std::chrono::steady_clock::now();
   SECTION("deadline") {
     const auto response = get(url, "", milliseconds(250));
+    REQUIRE_FALSE(response);
+    CHECK(response.error().code == ErrorCode::timeout);
+    CHECK_FALSE(is_tls_failure(response.error()));
+  }
+  SECTION("time to connect") {
+    HttpRequest request;
+    request.url = url;
+    request.connect_timeout = milliseconds(250);
+    const auto response = make_http_transport(TransportOptions{})->send(request, {});
     REQUIRE_FALSE(response);
     CHECK(response.error().code == ErrorCode::timeout);
   }
