@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/time_text.hpp"
 #include "cli/agent_client.hpp"
 #include "cli/command.hpp"
