@@ -5,6 +5,7 @@
 
 #include "api/dispensing.hpp"
 #include "api/guard.hpp"
+#include "api/listing.hpp"
 #include "api/responses.hpp"
 #include "api/scrape_answer.hpp"
 #include "api/usage_answer.hpp"
@@ -80,11 +81,12 @@ class Api {
   }
 
   Answer status(const ServerRequest& request) const {
-    return respond(200, status_json(*parts_.control.snapshot(), caller_of(request)));
+    return respond_tagged(request, status_json(*parts_.control.snapshot(), caller_of(request)));
   }
 
   Answer keys(const ServerRequest& request) const {
-    return respond(200, keys_json(*parts_.control.snapshot(), caller_of(request)));
+    return respond_list(request,
+                        list_keys(*parts_.control.snapshot(), caller_of(request), request.query));
   }
 
   Answer key(const ServerRequest& request) const { return with_key(request, key_json); }
@@ -125,13 +127,14 @@ class Api {
   }
 
   Answer pools(const ServerRequest& request) const {
-    return respond(200, pools_json(*parts_.control.snapshot(), caller_of(request)));
+    return respond_list(request,
+                        list_pools(*parts_.control.snapshot(), caller_of(request), request.query));
   }
 
   Answer pool(const ServerRequest& request) const {
     const auto snapshot = parts_.control.snapshot();
     const model::PoolView* view = visible_pool(*snapshot, request);
-    return view != nullptr ? respond(200, pool_json(*view)) : no_pool(request);
+    return view != nullptr ? respond_tagged(request, pool_json(*view)) : no_pool(request);
   }
 
   // Answers at once unless the caller names the generation it has and is willing to wait for
@@ -208,16 +211,11 @@ class Api {
   }
 
   Answer rotations(const ServerRequest& request) const {
-    const Principal who = caller_of(request);
+    constexpr std::size_t kAllKept = 10'000;
     return when_ready<std::vector<model::Rotation>>(
-        parts_.clock, parts_.control.rotations(request.parameter("pool").value_or(""), 200),
-        [who](const std::vector<model::Rotation>& rows) {
-          json list = json::array();
-          for (const auto& row : rows) {
-            if (who.may_see_pool(row.pool))
-              list.push_back(rotation_json(row));
-          }
-          return respond(200, list);
+        parts_.clock, parts_.control.rotations(request.parameter("pool").value_or(""), kAllKept),
+        [request](const std::vector<model::Rotation>& rows) {
+          return respond_list(request, list_rotations(rows, caller_of(request), request.query));
         });
   }
 
@@ -310,7 +308,7 @@ class Api {
   Answer with_key(const ServerRequest& request, Render render) const {
     const auto snapshot = parts_.control.snapshot();
     const model::KeyView* view = visible_key(*snapshot, request);
-    return view != nullptr ? respond(200, render(*view)) : no_key(request);
+    return view != nullptr ? respond_tagged(request, render(*view)) : no_key(request);
   }
   template <class T, class Ask, class Render>
   Answer command_on_key(const ServerRequest& request, Ask ask, Render render) const {

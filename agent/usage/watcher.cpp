@@ -83,7 +83,8 @@ Watcher::Wake Watcher::drain() {
       if ((event.mask & IN_Q_OVERFLOW) != 0)
         wake = Wake::overflow;
       if ((event.mask & IN_IGNORED) != 0) {  // the directory is gone
-        if (std::erase_if(watches_, [&](const auto& each) { return each.second == event.wd; }) > 0)
+        if (std::erase_if(watches_,
+                          [wd = event.wd](const auto& each) { return each.second == wd; }) > 0)
           sees_all_ = false;
       }
       at += sizeof event + event.len;

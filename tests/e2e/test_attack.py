@@ -19,6 +19,7 @@ class Attack(EndToEnd):
                            environment_for(["k1", "k2"])).start()
         self.agent.wait_state("k1", "healthy")
         self.agent.wait_state("k2", "healthy")
+        self.agent.wait_committed("prod")
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.agent.port), timeout=20)
