@@ -199,13 +199,18 @@ net::ServerResponse respond_list(const net::ServerRequest& request, const Result
 }
 
 net::ServerResponse respond_tagged(const net::ServerRequest& request, const json& body) {
+  return tagged(request, respond(200, body));
+}
+
+net::ServerResponse tagged(const net::ServerRequest& request, net::ServerResponse response) {
   constexpr std::size_t kTagLength = 32;
-  net::ServerResponse response = respond(200, body);
   const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, kTagLength) + "\"";
+  std::erase_if(response.headers,
+                [](const auto& header) { return header.first == "Cache-Control"; });
   // To be kept by the client alone, and asked about each time.
-  response.headers = {{"Cache-Control", "private, no-cache"}, {"ETag", tag}};
-  const std::string_view known = request.header("if-none-match");
-  const auto tags = split(known, ',');
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  response.headers.emplace_back("ETag", tag);
+  const auto tags = split(request.header("if-none-match"), ',');
   const bool is_known = std::any_of(tags.begin(), tags.end(), [&tag](std::string_view each) {
     each = trim(each);
     // Weak is enough: it is the same text.

@@ -37,5 +37,7 @@ Result<Listed> list_rotations(const std::vector<model::Rotation>& rows, const Pr
 net::ServerResponse respond_list(const net::ServerRequest& request, const Result<Listed>& listed);
 // 200 with an ETag, or 304 when that is what If-None-Match names.
 net::ServerResponse respond_tagged(const net::ServerRequest& request, const nlohmann::json& body);
+// The same of any answer.
+net::ServerResponse tagged(const net::ServerRequest& request, net::ServerResponse response);
 
 }  // namespace keyherd::api

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/bodies.hpp"
 #include "api/dispensing.hpp"
+#include "api/event_feed.hpp"
 #include "api/guard.hpp"
 #include "api/listing.hpp"
 #include "api/responses.hpp"
@@ -72,12 +74,15 @@ class Api {
                                                 });
   }
 
-  Answer page(const ServerRequest&) const {
-    ServerResponse response;
-    response.content_type = "text/html; charset=utf-8";
-    response.body = ui::page_html();
-    response.headers.emplace_back("Content-Security-Policy", std::string(ui::page_policy()));
-    return response;
+  Answer page(const ServerRequest& request) const { return asset(request, "index.html"); }
+  Answer page_file(const ServerRequest& request) const {
+    return asset(request, request.captures.at(0));
+  }
+
+  Answer whoami(const ServerRequest& request) const {
+    const Principal& who = caller_of(request);
+    return respond(
+        200, {{"role", model::to_string(who.role)}, {"pools", who.pools}, {"name", who.name}});
   }
 
   Answer status(const ServerRequest& request) const {
@@ -147,7 +152,11 @@ class Api {
     const auto wait = parse_duration(request.parameter("wait").value_or("0s"));
     if (!wait || (request.parameter("generation") && !generation))
       return respond_error(400, "invalid", "use ?generation=N&wait=30s");
-    const auto look = [this, id, generation]() -> std::optional<ServerResponse> {
+    const auto look = [this, id, generation,
+                       access = parts_.access()]() -> std::optional<ServerResponse> {
+      // Whoever may no longer ask must not be answered because the question is an old one.
+      if (parts_.access() != access)
+        return unchanged();
       const auto active = parts_.control.active(id);
       if (!active)
         return respond_error(active.error());
@@ -159,11 +168,7 @@ class Api {
       return std::move(*ready);
     const auto deadline =
         parts_.clock.now().steady + std::min<std::chrono::nanoseconds>(*wait, kLongestWait);
-    return net::Park{deadline, look, [] {
-                       ServerResponse response;
-                       response.status = 304;
-                       return response;
-                     }};
+    return net::Park{deadline, look, unchanged};
   }
 
   Answer next(const ServerRequest& request) const {
@@ -219,6 +224,8 @@ class Api {
         });
   }
 
+  Answer events(const ServerRequest& request) const { return event_feed(parts_, request); }
+
   Answer schedule(const ServerRequest& request) const {
     const auto count = parse_int(request.parameter("count").value_or("10"));
     const auto from = request.parameter("from") ? parse_rfc3339(*request.parameter("from"))
@@ -267,6 +274,21 @@ class Api {
   }
 
  private:
+  static ServerResponse asset(const ServerRequest& request, std::string_view name) {
+    const ui::Asset* found = ui::find_asset(name);
+    if (found == nullptr)
+      return respond_error(404, "not_found", "the page has no such file");
+    ServerResponse response;
+    response.content_type = ui::media_type(name);
+    response.body = found->content;
+    response.headers.emplace_back("Content-Security-Policy", std::string(ui::page_policy()));
+    return tagged(request, std::move(response));
+  }
+  static ServerResponse unchanged() {
+    ServerResponse response;
+    response.status = 304;
+    return response;
+  }
   Result<UsageRange> usage_range(const ServerRequest& request) const {
     UsageRange range;
     for (const auto& [name, into] : {std::pair{"from", &range.from}, std::pair{"to", &range.to}}) {
@@ -333,12 +355,14 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> kRows{
       {{"GET", "/", std::nullopt, "Status page"}, 0, &Api::page},
+      {{"GET", "/ui/{file}", std::nullopt, "The status page's files"}, 0, &Api::page_file},
       {{"GET", "/metrics", Role::metrics, "Prometheus metrics"}, 0, &Api::metrics},
       {{"GET", "/-/healthy", std::nullopt, "200 while the process lives"}, 0, &Api::healthy},
       {{"GET", "/-/ready", std::nullopt, "200 once state is restored and can be saved"},
        0,
        &Api::ready},
       {{"POST", "/-/reload", Role::admin, "Reload the configuration"}, kCommandBody, &Api::reload},
+      {{"GET", "/api/v1/whoami", Role::metrics, "Who is asking"}, 0, &Api::whoami},
       {{"GET", "/api/v1/status", Role::read, "Everything on one page"}, 0, &Api::status},
       {{"GET", "/api/v1/keys", Role::read, "All keys"}, 0, &Api::keys},
       {{"GET", "/api/v1/keys/{id}", Role::read, "One key"}, 0, &Api::key},
@@ -379,6 +403,9 @@ const std::vector<Row>& rows() {
        kCommandBody,
        &Api::unfreeze},
       {{"GET", "/api/v1/rotations", Role::read, "The journal of rotations"}, 0, &Api::rotations},
+      {{"GET", "/api/v1/events", Role::read, "What happens, as server-sent events"},
+       0,
+       &Api::events},
       {{"GET", "/api/v1/schedule", Role::read, "The next firings"}, 0, &Api::schedule},
       {{"GET", "/api/v1/usage", Role::read,
         "Accounting; ?by=key,model,day&from=&to=&timezone=&limit=, filters like &pool=prod"},

@@ -9,6 +9,7 @@
 
 #include "api/auth.hpp"
 #include "api/control.hpp"
+#include "api/event_log.hpp"
 #include "base/clock.hpp"
 #include "metrics/exposition.hpp"
 #include "net/server.hpp"
@@ -21,6 +22,7 @@ struct ApiParts {
   const Clock& clock;
   // The current rules of access; called at each request.
   std::function<std::shared_ptr<const Access>()> access;
+  const EventLog& events;
 };
 
 // Everything that parts refer to outlives the server.

@@ -28,6 +28,7 @@ json quota_json(const model::QuotaStatus& quota) {
           {"limit", amount(quota.limit)},
           {"ratio", quota.ratio()},
           {"level", quota.level},
+          {"thresholds", quota.thresholds},
           {"resets_at", time_json(quota.resets_at)},
           {"burn_per_hour", amount(model::per_hour(quota.burn))},
           {"exhausted_at", time_json(quota.exhausted_at)},

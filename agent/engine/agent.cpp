@@ -29,6 +29,9 @@ namespace keyherd::engine {
 namespace {
 
 constexpr std::size_t kEventQueue = 8'192;
+// Consumers that wait for another key and pages that follow events, and room for all others.
+constexpr std::size_t kMostWaiting = 5'000;
+constexpr std::size_t kMostConnections = 8'192;
 constexpr std::chrono::seconds kReloadPatience{20};
 constexpr std::string_view kInstallationKey = "installation_key";
 
@@ -224,10 +227,12 @@ class RunningAgent final : public Agent {
                              },
                              options_.clock});
     const api::ApiParts parts{*control_, *exposition_, options_.clock,
-                              [this] { return published_.setup()->access; }};
+                              [this] { return published_.setup()->access; }, published_.events()};
     net::ServerOptions server;
     server.address = setup.config.agent.listen_address;
     server.port = setup.config.agent.listen_port;
+    server.max_connections = std::min(kMostConnections, descriptor_limit() / 2);
+    server.max_waiting = std::min(kMostWaiting, server.max_connections * 3 / 4);
     certificate_.use(setup.config.tls, setup.certificate);
     server.tls = [this] { return certificate_.current(); };
     api::install_hooks(server, parts);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/control.hpp"
+#include "api/event_log.hpp"
 #include "api/routes.hpp"
 #include "base/mutex.hpp"
 #include "engine/setup.hpp"
@@ -23,10 +24,14 @@ class Published {
  public:
   void set(model::SnapshotPtr snapshot, std::shared_ptr<const ActiveKeys> active,
            std::shared_ptr<const Dispensers> dispensers) {
-    MutexLock lock(mutex_);
-    snapshot_ = std::move(snapshot);
-    active_ = std::move(active);
-    dispensers_ = std::move(dispensers);
+    std::vector<api::Event> events = api::changes_between(*this->snapshot(), *snapshot);
+    {
+      MutexLock lock(mutex_);
+      snapshot_ = std::move(snapshot);
+      active_ = std::move(active);
+      dispensers_ = std::move(dispensers);
+    }
+    events_.add(std::move(events));
   }
   void set(std::shared_ptr<const Setup> setup) {
     MutexLock lock(mutex_);
@@ -44,6 +49,7 @@ class Published {
     MutexLock lock(mutex_);
     return dispensers_;
   }
+  [[nodiscard]] const api::EventLog& events() const { return events_; }
   [[nodiscard]] std::shared_ptr<const Setup> setup() const {
     MutexLock lock(mutex_);
     return setup_;
@@ -57,6 +63,7 @@ class Published {
   std::shared_ptr<const Dispensers> dispensers_ KH_GUARDED_BY(mutex_) =
       std::make_shared<const Dispensers>();
   std::shared_ptr<const Setup> setup_ KH_GUARDED_BY(mutex_);
+  api::EventLog events_;
 };
 
 }  // namespace keyherd::engine

@@ -18,6 +18,7 @@ std::optional<int> eviction_rank(const Client& client) {
       return 4;
     case Client::Phase::working:
     case Client::Phase::parked:
+    case Client::Phase::feeding:
     case Client::Phase::writing:
       break;
   }

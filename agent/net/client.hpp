@@ -23,6 +23,7 @@ struct Client {
     reading_body,
     working,   // a worker has the request
     parked,    // its handler waits for something to happen
+    feeding,   // between two pieces of a feed
     writing,   // the answer does not fit into the socket's buffer
     draining,  // answered; what still comes is thrown away, so that no reset eats the answer
   };
@@ -50,6 +51,7 @@ struct Client {
   // Of an answer whose body is made while it is sent: who makes it, until the last piece is here.
   std::shared_ptr<BodyStream> stream;
   std::string next_piece;  // follows answer_body
+  std::shared_ptr<Feed> feed;
   bool close_after = false;
   std::size_t held = 0;  // bytes of its request, as counted by the front
 

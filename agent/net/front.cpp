@@ -77,7 +77,7 @@ void Front::run(const Submit& submit) {
     wait_and_handle();
     handle_made();
     if (poll_requested_.exchange(false))
-      poll_parked();
+      poll_waiting();
     handle_deadlines();
     if (stop_requested_ && !is_stopping())
       begin_stopping();
@@ -129,8 +129,9 @@ void Front::handle_event(std::uint64_t id, unsigned events) {
       return read_some(client);
     case Client::Phase::working:
     case Client::Phase::parked:
+    case Client::Phase::feeding:
       // The next request, or the end, is there already: it waits in the socket.
-      return watch(client, client.phase == Client::Phase::parked ? EPOLLRDHUP : 0U);
+      return watch(client, client.phase == Client::Phase::working ? 0U : EPOLLRDHUP);
     case Client::Phase::writing:
       if (write_on(client))
         advance(client);
@@ -180,10 +181,15 @@ void Front::handle_deadlines() {
   }
 }
 
-void Front::poll_parked() {
-  // A copy: an answer takes its client out of the set.
+void Front::poll_waiting() {
+  // Copies: an answer takes its client out of the set.
   for (const std::uint64_t id : std::vector<std::uint64_t>(parked_.begin(), parked_.end()))
     poll_one(*clients_.at(id));
+  for (const std::uint64_t id : std::vector<std::uint64_t>(feeds_.begin(), feeds_.end())) {
+    Client& client = *clients_.at(id);
+    if (client.phase == Client::Phase::feeding)
+      feed_more(client, false);
+  }
 }
 
 void Front::begin_stopping() {
@@ -203,6 +209,9 @@ void Front::begin_stopping() {
         break;
       case Client::Phase::parked:
         expire(client);
+        break;
+      case Client::Phase::feeding:
+        end_feed(client);
         break;
       case Client::Phase::working:
       case Client::Phase::writing:

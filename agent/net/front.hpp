@@ -56,7 +56,7 @@ class Front {
   void handle_deadlines();
   void handle_made() KH_EXCLUDES(mutex_);
   void take_answer(Client& client, Answer answer);
-  void poll_parked();
+  void poll_waiting();
   void forget_closed();
   void begin_stopping();
   [[nodiscard]] bool is_stopping() const { return stop_by_ != SteadyTime::max(); }
@@ -85,6 +85,10 @@ class Front {
   void report(const Client& client, int status) const;
   void park(Client& client, Park park);
   void poll_one(Client& client);
+  [[nodiscard]] bool may_wait() const;
+  // Of a feed: sends what there is, waits for more.
+  void feed_more(Client& client, bool quiet);
+  void end_feed(Client& client);
   void expire(Client& client);
 
   void enter(Client& client, Client::Phase phase, SteadyTime deadline);
@@ -103,6 +107,7 @@ class Front {
   std::uint64_t next_id_ = 0;
   std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
   std::set<std::uint64_t> parked_;
+  std::set<std::uint64_t> feeds_;  // also while a piece is being written
   // By age: ids only grow.
   std::set<std::uint64_t> handshaking_;
   int handshake_steps_ = 0;  // in this round

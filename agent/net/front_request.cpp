@@ -125,20 +125,26 @@ bool Front::respond(Client& client, ServerResponse response, bool keep_alive) {
   if (sends_body && unsent_bytes_ + response.body.size() > options_.max_unsent_bytes) {
     response = overloaded(options_, "too many answers wait to be taken");
   }
-  const bool streams = sends_body && response.stream;
+  if (sends_body && response.feed && !may_wait())
+    response = overloaded(options_, "too many clients wait for news");
+  const bool streams = sends_body && (response.stream || response.feed);
   client.close_after = !keep_alive || is_stopping() || (streams && head.is_http_1_0);
   Persistence persistence = Persistence::close;
   if (!client.close_after)
     persistence = head.is_http_1_0 ? Persistence::keep_alive_1_0 : Persistence::keep_alive;
   Framing framing = Framing::sized;
-  if (response.stream)
+  if (response.stream || response.feed)
     framing = head.is_http_1_0 ? Framing::until_close : Framing::chunked;
   add_missing(response.headers, options_.headers);
   client.answer_head = format_answer_head(response, persistence, framing);
   if (sends_body)
     client.answer_body = std::move(response.body);
-  if (streams)
+  if (streams) {
     client.stream = std::move(response.stream);
+    client.feed = std::move(response.feed);
+  }
+  if (client.feed)
+    feeds_.insert(client.id);
   unsent_bytes_ += client.answer_body.size();
   if (client.close_after)
     client.reader.discard();
@@ -174,6 +180,10 @@ bool Front::write_on(Client& client) {
     return false;
   if (client.stream) {  // a worker makes the next piece
     watch(client, 0);
+    return false;
+  }
+  if (client.feed) {
+    feed_more(client, false);
     return false;
   }
   finish(client);
@@ -231,7 +241,62 @@ void Front::finish(Client& client) {
   enter(client, Client::Phase::idle, now_ + options_.idle_timeout);
 }
 
+bool Front::may_wait() const {
+  return parked_.size() + feeds_.size() < options_.max_waiting;
+}
+
+void Front::feed_more(Client& client, bool quiet) {
+  const bool chunked = !client.reader.head().is_http_1_0;
+  while (client.unsent() == 0) {
+    Piece piece = next_of_feed(*client.feed, chunked, quiet);
+    quiet = false;
+    if (piece.failed)
+      return close(client);
+    unsent_bytes_ += piece.bytes.size() - client.answer_body.size();
+    client.answer_head.clear();
+    client.answer_body = std::move(piece.bytes);
+    client.written = 0;
+    if (piece.is_last) {
+      feeds_.erase(client.id);
+      client.feed.reset();
+      enter(client, Client::Phase::writing, now_ + options_.write_deadline);
+      if (write_on(client))
+        advance(client);
+      return;
+    }
+    if (client.answer_body.empty()) {
+      if (client.phase != Client::Phase::feeding)
+        enter(client, Client::Phase::feeding, now_ + options_.alive_every);
+      return watch(client, EPOLLRDHUP);
+    }
+    if (!send_some(client))
+      return close(client);
+    // Its silence counts from here.
+    enter(client, Client::Phase::feeding, now_ + options_.alive_every);
+  }
+  enter(client, Client::Phase::writing, now_ + options_.write_deadline);
+  watch(client, EPOLLOUT);
+}
+
+void Front::end_feed(Client& client) {
+  feeds_.erase(client.id);
+  client.feed.reset();
+  client.close_after = true;
+  if (!client.reader.head().is_http_1_0)
+    client.answer_body = "0\r\n\r\n";
+  unsent_bytes_ += client.answer_body.size();
+  client.written = 0;
+  enter(client, Client::Phase::writing, now_ + options_.write_deadline);
+  write_on(client);
+}
+
 void Front::park(Client& client, Park park) {
+  if (!may_wait()) {
+    if (respond(client, overloaded(options_, "too many clients wait for an answer"),
+                client.reader.can_continue()))
+      advance(client);
+    return;
+  }
   client.park = std::move(park);
   hold(client, client.reader.held_bytes());
   enter(client, Client::Phase::parked, client.park->deadline);
@@ -273,6 +338,8 @@ void Front::expire(Client& client) {
         advance(client);
       return;
     }
+    case Client::Phase::feeding:
+      return feed_more(client, true);
     case Client::Phase::working:
       return;
   }
@@ -318,6 +385,8 @@ void Front::close(Client& client) {
   client.answer_body = std::string();
   client.next_piece = std::string();
   client.stream.reset();
+  client.feed.reset();
+  feeds_.erase(client.id);
   enter(client, Client::Phase::draining, SteadyTime::max());
   client.channel.close();
   closed_.push_back(client.id);

@@ -44,6 +44,19 @@ class BodyStream {
   virtual bool next(std::string& piece) = 0;
 };
 
+// A body without an end in sight, whose pieces come when something happens: between them the
+// connection waits in the front, without a thread.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  // Writes into `piece`, which is empty, what there is to send by now, at most about 64 KiB; the
+  // front asks again when that is sent, and at each wake(). With `quiet` nothing was sent for
+  // ServerOptions::alive_every: then something that shows that the connection lives. False: that
+  // was all. Called on the front's thread: quick, never blocking; what it throws ends the
+  // connection.
+  virtual bool next(std::string& piece, bool quiet) = 0;
+};
+
 struct ServerResponse {
   int status = 200;
   std::string content_type = "application/json";
@@ -52,6 +65,7 @@ struct ServerResponse {
   // Closes the connection without an answer: for servers that play broken ones.
   bool hang_up = false;
   std::shared_ptr<BodyStream> stream;  // if set, it makes the body
+  std::shared_ptr<Feed> feed;          // the same
 };
 
 // A handler that cannot answer yet returns a Park: the connection waits in the front, without a
@@ -99,6 +113,8 @@ struct ServerOptions {
   // The certificate for connections from now on, asked for at each; null: plain text. Called on
   // the front's thread.
   std::function<std::shared_ptr<const TlsServer>()> tls;
+  // Clients that wait, parked or with a feed; beyond them: 503.
+  std::size_t max_waiting = 512;
   std::size_t max_handshakes = 256;  // under way; beyond them the oldest is given up
   std::size_t max_head_bytes = 32'768;
   std::size_t queue_limit = 256;  // whole requests waiting for a worker; beyond it: 503
@@ -110,6 +126,7 @@ struct ServerOptions {
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_timeout{15'000};
   std::chrono::milliseconds write_deadline{30'000};
+  std::chrono::milliseconds alive_every{15'000};  // of feeds
   // Called first for each request, on a worker (authentication). With may_take_long it is on a
   // thread of its own, where a tenth of a second delays none but those who wait there too, and must
   // decide.
@@ -128,7 +145,7 @@ class Server {
  public:
   virtual ~Server() = default;  // stops
   [[nodiscard]] virtual int port() const = 0;
-  // Makes the front ask every parked request again. Any thread; cheap.
+  // Makes the front ask every parked request and every feed again. Any thread; cheap.
   virtual void wake() = 0;
   // Stops accepting, answers what is in flight, closes: within 2 s. Idempotent.
   virtual void stop() = 0;

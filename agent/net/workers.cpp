@@ -72,12 +72,13 @@ void begin_body(ServerResponse& response, bool chunked) {
     response.body.erase(0, kNoChunkSize.size());
 }
 
-Piece make_piece(BodyStream& stream, bool chunked) {
+template <class Next>
+Piece piece_of(bool chunked, Next next) {
   Piece piece;
   try {
     if (chunked)
       open_chunk(piece.bytes);
-    piece.is_last = !stream.next(piece.bytes);
+    piece.is_last = !next(piece.bytes);
     if (chunked)
       close_chunk(piece.bytes, piece.is_last);
   } catch (...) {
@@ -87,6 +88,15 @@ Piece make_piece(BodyStream& stream, bool chunked) {
 }
 
 }  // namespace
+
+Piece next_of_feed(Feed& feed, bool chunked, bool quiet) {
+  return piece_of(chunked, [&](std::string& bytes) {
+    std::string text;  // what is framed already is none of the feed's
+    const bool goes_on = feed.next(text, quiet);
+    bytes += text;
+    return goes_on;
+  });
+}
 
 Workers::Workers(const ServerOptions& options, Deliver deliver)
     : options_(options),
@@ -121,7 +131,9 @@ void Workers::run(BoundedQueue<Job>& queue, const std::stop_token& stop) {
 
 void Workers::handle(Job job, bool may_take_long) {
   if (job.stream)
-    return deliver_(job.connection, make_piece(*job.stream, job.chunked));
+    return deliver_(job.connection, piece_of(job.chunked, [&job](std::string& bytes) {
+                      return job.stream->next(bytes);
+                    }));
   if (auto made = answer(job, may_take_long))
     return deliver_(job.connection, std::move(*made));
   const std::uint64_t connection = job.connection;

@@ -40,6 +40,9 @@ Answer call_guarded(const std::function<Answer()>& function, const ServerOptions
 ServerResponse error_answer(const ServerOptions& options, int status, std::string_view code,
                             std::string_view message);
 
+// Asks a feed; what it throws is a piece that failed.
+Piece next_of_feed(Feed& feed, bool chunked, bool quiet);
+
 // 503, and when to come back.
 ServerResponse overloaded(const ServerOptions& options, std::string_view message);
 

@@ -108,7 +108,8 @@ class Api(EndToEnd):
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read().decode()
+            endless = answer.headers.get("Content-Type") == "text/event-stream"
+            return answer.status, answer.headers, (answer.read1(65536) if endless else answer.read()).decode()
         finally:
             connection.close()
 
@@ -129,7 +130,7 @@ class Api(EndToEnd):
         self.assertEqual(list(problems(value, content["schema"])), [], context)
 
     def example(self, path):
-        return path.replace("{id}", "k1" if "/keys/" in path else "prod")
+        return path.replace("{id}", "k1" if "/keys/" in path else "prod").replace("{file}", "style.css")
 
     def provoke(self, method, path, status):
         """The answers that must have this status: (what was asked, the answer)."""
@@ -157,7 +158,7 @@ class Api(EndToEnd):
                 answer = self.ask(method, at, body, token="wrong", source="127.0.0.3")
             yield at, answer
         elif status == 404:
-            yield from ask(path.replace("{id}", "nobody") if "{id}" in path else at + "?log=none")
+            yield from ask(re.sub("{.*}", "nobody", path) if "{" in path else at + "?log=none")
         elif status == 415:
             yield from ask(body="{}", Content_Type="text/plain")
             if path == "/api/v1/usage":

@@ -168,7 +168,8 @@ struct Surface {
   LogCounts counts;
   metrics::Exposition exposition{{"1", "r", "c"}, counts, clock};
   std::shared_ptr<Access> access = std::make_shared<Access>();
-  ApiParts parts{control, exposition, clock, [this] { return access; }};
+  EventLog events;
+  ApiParts parts{control, exposition, clock, [this] { return access; }, events};
   std::vector<net::Route> routes = make_routes(parts);
   net::ServerOptions options;
 
@@ -320,6 +321,68 @@ TEST_CASE("a long poll waits for another generation and ends with 304") {
   CHECK(parked.park->poll()->status == 200);
   CHECK(ask("x", "30s").response->status == 400);
   CHECK(ask("3", "soon").response->status == 400);
+}
+
+TEST_CASE("a long poll ends when the rules of access change: its token may be withdrawn") {
+  Surface surface;
+  surface.add_token("consumer-token-0123", model::Role::consume);
+  const net::Answer waiting =
+      surface.ask("GET", "/api/v1/pools/{id}/active", {"prod"}, "",
+                  surface.token("consumer-token-0123"), {{"generation", "3"}, {"wait", "30s"}});
+  REQUIRE(waiting.park);
+  CHECK_FALSE(waiting.park->poll());
+  surface.access = std::make_shared<Access>();
+  surface.control.generation = 4;
+  const auto ended = waiting.park->poll();
+  REQUIRE(ended);
+  CHECK(ended->status == 304);
+  CHECK(ended->body.empty());
+}
+
+TEST_CASE("events are fed in order, to whoever may see them, until the rules of access change") {
+  Surface surface;
+  surface.add_token("read-token-01234567", model::Role::read);
+  surface.access->tokens.add(Secret("confined-token-0123"), {model::Role::read, {"other"}});
+  const auto follow = [&](const char* token, std::string last = "") {
+    auto headers = surface.token(token);
+    if (!last.empty())
+      headers.emplace("last-event-id", last);
+    auto answer = surface.ask("GET", "/api/v1/events", {}, "", headers);
+    REQUIRE(answer.response);
+    REQUIRE(answer.response->feed);
+    CHECK(answer.response->content_type == "text/event-stream");
+    return answer.response->feed;
+  };
+  const auto next = [](const std::shared_ptr<net::Feed>& feed, bool quiet = false) {
+    std::string piece;
+    CHECK(feed->next(piece, quiet));
+    return piece;
+  };
+  surface.events.add({{0, "key", "k1", "", R"({"n":1})"}});
+  const auto all = follow("read-token-01234567");
+  const auto some = follow("confined-token-0123");
+  CHECK(next(all) == "retry: 2000\n: Keyherd\n\n");
+  CHECK(next(some) == "retry: 2000\n: Keyherd\n\n");
+  CHECK(next(all).empty());
+  CHECK(next(all, true) == ": alive\n\n");
+  surface.events.add({{0, "key", "k1", "", R"({"n":2})"},
+                      {0, "pool", "", "prod", R"({"n":3})"},
+                      {0, "quota", "", "", R"({"n":4})"},
+                      {0, "provider", "", "", R"({"n":5})"}});
+  const std::string told = next(all);
+  CHECK_THAT(told, Catch::StartsWith("id: " + surface.events.id_of(2) +
+                                     "\nevent: key\ndata: {\"n\":2}\n\n"));
+  CHECK(std::count(told.begin(), told.end(), '{') == 4);
+  CHECK(next(some) == "id: " + surface.events.id_of(5) + "\nevent: provider\ndata: {\"n\":5}\n\n");
+  // Whoever comes back goes on; whoever was away too long is told.
+  CHECK_THAT(next(follow("read-token-01234567", surface.events.id_of(4))),
+             Catch::Contains("\"n\":5") && !Catch::Contains("\"n\":4"));
+  CHECK_THAT(next(follow("read-token-01234567", "0badcafe-4")), Catch::Contains("event: reset"));
+  surface.events.add(std::vector<Event>(EventLog::kMost + 1, Event{0, "agent", "", "", "{}"}));
+  CHECK_THAT(next(all), Catch::Contains("event: reset"));
+  surface.access = std::make_shared<Access>();
+  std::string piece;
+  CHECK_FALSE(all->next(piece, false));
 }
 
 TEST_CASE("what does not exist is 404, a bad reload is 400 with every problem") {
