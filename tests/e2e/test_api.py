@@ -189,6 +189,8 @@ class Api(EndToEnd):
         self.agent.wait_committed("prod")
         other = "k1" if self.agent.get("/api/v1/pools/prod")["active"] == "k3" else "k3"
         bodies = {"/api/v1/pools/{id}/rotate": [f'{{"dry_run": true, "to": "{other}", "reason": "a test"}}', f'{{"to": "{other}"}}'],
+                  "/api/v1/pools/{id}/next": ["", '{"exclude": ["k2"]}'],
+                  "/api/v1/pools/{id}/report": ['{"key": "k1", "status": 200, "model": "m", "input_tokens": 5}'],
                   "/api/v1/pools/{id}/freeze": ['{"until": "2099-01-01T00:00:00Z", "reason": "a test"}', ""],
                   "/api/v1/usage": ['{"ts":"%s","key":"k1","model":"m","status":200}\n{"ts":1}\n' % utc_now()]}
         if method == "GET":
@@ -268,7 +270,7 @@ class Api(EndToEnd):
         self.assertEqual(self.ask("GET", "/api/v1/pools", If_None_Match=headers["ETag"])[0], 200)
 
     def test_a_secret_is_in_the_answers_that_may_have_it_and_in_no_other(self):
-        may = {("GET", "/api/v1/pools/{id}/active")}
+        may = {("GET", "/api/v1/pools/{id}/active"), ("POST", "/api/v1/pools/{id}/next")}
         for path, methods in DOCUMENT["paths"].items():
             for method in methods:
                 for asked, (_, headers, text) in self.good(method.upper(), path, self.example(path)):
