@@ -53,4 +53,27 @@ Status read_freeze(const std::string& body, WallTime now, model::Freeze& freeze)
   return {};
 }
 
+Status read_drill(const std::string& body, DrillCommand& command) {
+  KH_ASSIGN(const json value, parse_json(body, 4));
+  if (!value.is_object())
+    return fail(ErrorCode::invalid, "the body must be a JSON object");
+  for (const auto& [name, field] : value.items()) {
+    if (name == "key" && field.is_string()) {
+      command.key = field.get<std::string>();
+    } else if (name == "for" && field.is_string()) {
+      KH_ASSIGN(command.at_most, parse_duration(field.get<std::string>()));
+      if (command.at_most < std::chrono::seconds(10) || command.at_most > std::chrono::hours(1))
+        return fail(ErrorCode::invalid, "\"for\" must be from 10s to 1h");
+    } else {
+      return fail(ErrorCode::invalid,
+                  "'" + printable(name, 40) +
+                      "' is not known or of the wrong type; the body holds \"key\" and may hold "
+                      "\"for\" (a duration)");
+    }
+  }
+  if (command.key.empty())
+    return fail(ErrorCode::invalid, "\"key\" is missing");
+  return {};
+}
+
 }  // namespace keyherd::api

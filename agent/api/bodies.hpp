@@ -15,4 +15,7 @@ Status read_command(const std::string& body, RotateCommand& command);
 // "until", "reason"; a time that is not later than `now` is an error.
 Status read_freeze(const std::string& body, WallTime now, model::Freeze& freeze);
 
+// "key", "for" (a duration from 10s to 1h).
+Status read_drill(const std::string& body, DrillCommand& command);
+
 }  // namespace keyherd::api

@@ -32,6 +32,13 @@ struct RotateCommand {
   bool dry_run = false;
 };
 
+struct DrillCommand {
+  std::string pool;
+  std::string key;
+  std::chrono::nanoseconds at_most = std::chrono::minutes(5);
+  std::string actor;
+};
+
 // What consumers are told to use now: the published decision.
 struct ActiveKey {
   std::string pool;
@@ -83,6 +90,21 @@ struct UseReport {
   std::string line;  // all of it as a line of the native usage log, with its newline
 };
 
+struct ImportCommand {
+  std::string document;  // {"keys":[…]}, as key_files have it, and "sealed", as an export has it
+  std::string name;      // of the document, for messages
+  std::shared_ptr<const Secret> passphrase;  // null: none was given
+  bool dry_run = false;
+  std::string actor;
+};
+struct ImportReport {
+  std::vector<std::string> added;
+  std::vector<std::pair<std::string, std::vector<std::string>>> changed;  // and which fields
+  std::size_t unchanged = 0;
+  std::size_t secrets = 0;  // that were, or would be, sealed into the keyring
+  bool dry_run = false;
+};
+
 struct Firing {
   std::string schedule;
   WallTime at;
@@ -109,6 +131,9 @@ class Control {
   // No automation moves the pool until then; people still can. Error: not_found.
   virtual Pending<model::PoolView> freeze(const std::string& pool, model::Freeze freeze) = 0;
   virtual Pending<model::PoolView> unfreeze(const std::string& pool, const std::string& actor) = 0;
+  // Treats the key as revoked until it was replaced, or for so long; the snapshot tells how it
+  // goes. Errors: not_found, conflict (another drill; or it would hurt).
+  virtual Pending<model::Drill> drill(DrillCommand command) = 0;
   // What changed, a line each. Error invalid: the configuration is bad, the old one stays.
   virtual Pending<std::vector<std::string>> reload() = 0;
 
@@ -129,6 +154,14 @@ class Control {
   virtual Pending<bool> report(const std::string& pool, UseReport report) = 0;
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
+
+  // All of the document or, with an error, nothing: keys that are new, and other fields for those
+  // that an earlier import brought. Errors: invalid (all problems, a line each), conflict, denied
+  // (another passphrase).
+  virtual Pending<ImportReport> import_keys(ImportCommand command) = 0;
+  // All keys as such a document; with a passphrase their secrets are sealed in it.
+  virtual Pending<std::string> export_keys(std::shared_ptr<const Secret> passphrase,
+                                           const std::string& actor) = 0;
 
   // Whose days usage is told by when nobody names another zone.
   [[nodiscard]] virtual std::string timezone() const = 0;

@@ -8,8 +8,10 @@
 #include "api/event_feed.hpp"
 #include "api/guard.hpp"
 #include "api/listing.hpp"
+#include "api/pool_commands.hpp"
 #include "api/responses.hpp"
 #include "api/scrape_answer.hpp"
+#include "api/transfer.hpp"
 #include "api/usage_answer.hpp"
 #include "api/usage_delivery.hpp"
 #include "api/views.hpp"
@@ -178,41 +180,16 @@ class Api {
     return has_visible_pool(request) ? report_use(parts_, request) : no_pool(request);
   }
 
-  Answer rotate(const ServerRequest& request) const {
-    if (!has_visible_pool(request))
-      return no_pool(request);
-    RotateCommand command;
-    command.pool = request.captures.at(0);
-    command.actor = actor(request);
-    if (auto bad = read_command(request.body, command); !bad)
-      return respond_error(bad.error());
-    return when_ready<model::Rotation>(
-        parts_.clock, parts_.control.rotate(std::move(command)),
-        [](const model::Rotation& rotation) {
-          return respond(rotation.state == model::RotationState::refused ? 409 : 200,
-                         rotation_json(rotation));
-        });
+  // What people command of a pool: pool_commands.hpp.
+  template <net::Answer (*kCommand)(const ApiParts&, const std::string& actor,
+                                    const ServerRequest&)>
+  Answer command_pool(const ServerRequest& request) const {
+    return has_visible_pool(request) ? kCommand(parts_, actor(request), request) : no_pool(request);
   }
-
-  Answer freeze(const ServerRequest& request) const {
-    if (!has_visible_pool(request))
-      return no_pool(request);
-    model::Freeze freeze;
-    freeze.by_hand = true;
-    freeze.actor = actor(request);
-    if (auto bad = read_freeze(request.body, parts_.clock.now().wall, freeze); !bad)
-      return respond_error(bad.error());
-    return when_ready<model::PoolView>(
-        parts_.clock, parts_.control.freeze(request.captures.at(0), std::move(freeze)),
-        [](const model::PoolView& view) { return respond(200, pool_json(view)); });
-  }
-
-  Answer unfreeze(const ServerRequest& request) const {
-    if (!has_visible_pool(request))
-      return no_pool(request);
-    return when_ready<model::PoolView>(
-        parts_.clock, parts_.control.unfreeze(request.captures.at(0), actor(request)),
-        [](const model::PoolView& view) { return respond(200, pool_json(view)); });
+  Answer drill(const ServerRequest& request) const {
+    const auto snapshot = parts_.control.snapshot();
+    const model::PoolView* view = visible_pool(*snapshot, request);
+    return view != nullptr ? last_drill(*view) : no_pool(request);
   }
 
   Answer rotations(const ServerRequest& request) const {
@@ -267,6 +244,13 @@ class Api {
         [snapshot, who](std::vector<model::WalletDrain> drains) {
           return respond(200, drains_json(visible_drains(*snapshot, who, std::move(drains))));
         });
+  }
+
+  Answer import_keys(const ServerRequest& request) const {
+    return api::import_keys(parts_, actor(request), request);
+  }
+  Answer export_keys(const ServerRequest& request) const {
+    return api::export_keys(parts_, actor(request), request);
   }
 
   Answer deliver_usage(const ServerRequest& request) const {
@@ -395,13 +379,20 @@ const std::vector<Row>& rows() {
        &Api::report},
       {{"POST", "/api/v1/pools/{id}/rotate", Role::operate, "Switch to another key"},
        kCommandBody,
-       &Api::rotate},
+       &Api::command_pool<rotate_pool>},
+      {{"POST", "/api/v1/pools/{id}/drill", Role::operate,
+        "Treat a key as revoked and measure the failover; {\"key\",\"for\"}"},
+       kCommandBody,
+       &Api::command_pool<start_drill>},
+      {{"GET", "/api/v1/pools/{id}/drill", Role::read, "The drill under way, or the last one"},
+       0,
+       &Api::drill},
       {{"POST", "/api/v1/pools/{id}/freeze", Role::operate, "Stop all automation of a pool"},
        kCommandBody,
-       &Api::freeze},
+       &Api::command_pool<freeze_pool>},
       {{"POST", "/api/v1/pools/{id}/unfreeze", Role::operate, "Let automation go on"},
        kCommandBody,
-       &Api::unfreeze},
+       &Api::command_pool<unfreeze_pool>},
       {{"GET", "/api/v1/rotations", Role::read, "The journal of rotations"}, 0, &Api::rotations},
       {{"GET", "/api/v1/events", Role::read, "What happens, as server-sent events"},
        0,
@@ -415,6 +406,14 @@ const std::vector<Row>& rows() {
         "Balances that fell further than the logs explain; ?from=&to=, else the last 24 hours"},
        0,
        &Api::unaccounted},
+      {{"POST", "/api/v1/import", Role::admin,
+        "Add or change keys in bulk; ?dry_run=true shows what would change"},
+       kMostImported,
+       &Api::import_keys},
+      {{"GET", "/api/v1/export", Role::admin,
+        "All keys as an import takes them; ?with_secrets=true seals their secrets"},
+       0,
+       &Api::export_keys},
       {{"POST", "/api/v1/usage", Role::consume,
         "Count usage lines (NDJSON) in the format of a log; ?log=ID"},
        kMostDeliveredBytes,

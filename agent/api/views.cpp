@@ -138,6 +138,7 @@ json key_json(const model::KeyView& view) {
   result["priority"] = view.key.priority;
   result["labels"] = view.key.labels;
   result["fingerprint"] = view.fingerprint;
+  result["in_drill"] = view.in_drill;
   result["secret"] = view.key.secret.text;
   result["secret_loaded"] = view.secret_loaded;
   result["expires_at"] = time_json(view.key.expires_at);
@@ -228,10 +229,36 @@ json pool_json(const model::PoolView& view) {
           {"exhausted_at", time_json(view.exhausted_at)},
           {"next_rotation_at", time_json(view.next_rotation_at)},
           {"freeze", freeze_json(view.freeze)},
+          {"drill", view.drill && !view.drill->ended_at ? drill_json(*view.drill) : json(nullptr)},
           {"decided_at",
            view.state.active.empty() ? json(nullptr) : json(format_rfc3339(view.state.decided_at))},
           {"publish", std::move(published)},
           {"problem", view.problem}};
+}
+
+json drill_json(const model::Drill& drill) {
+  const auto after = [&](const std::optional<WallTime>& time) {
+    return time ? json(std::chrono::duration<double>(*time - drill.started_at).count())
+                : json(nullptr);
+  };
+  const bool is_over = drill.ended_at.has_value();
+  const model::Grade grade = model::grade_of(drill);
+  return {{"pool", drill.pool},
+          {"key", drill.key},
+          {"actor", drill.actor},
+          {"started_at", format_rfc3339(drill.started_at)},
+          {"until", format_rfc3339(drill.until)},
+          {"ended_at", time_json(drill.ended_at)},
+          {"seconds",
+           {{"detection", after(drill.detected_at)},
+            {"switch", after(drill.switched_at)},
+            {"publication", after(drill.published_at)},
+            {"adoption", after(drill.adopted_at)}}},
+          {"watched", drill.watched},
+          {"replaced_by", drill.replaced_by.empty() ? json(nullptr) : json(drill.replaced_by)},
+          {"grade", is_over ? json(model::to_string(grade)) : json(nullptr)},
+          {"meaning", is_over ? json(model::meaning(grade)) : json(nullptr)},
+          {"note", drill.note}};
 }
 
 json rotation_json(const model::Rotation& rotation) {
@@ -292,6 +319,17 @@ json drains_json(const std::vector<model::WalletDrain>& drains) {
                     {"silent", drain.silent}});
   }
   return list;
+}
+
+json import_json(const ImportReport& report) {
+  json changed = json::array();
+  for (const auto& [key, fields] : report.changed)
+    changed.push_back({{"key", key}, {"fields", fields}});
+  return {{"added", report.added},
+          {"changed", std::move(changed)},
+          {"unchanged", report.unchanged},
+          {"secrets", report.secrets},
+          {"dry_run", report.dry_run}};
 }
 
 json delivery_json(const DeliveryReport& report) {

@@ -25,6 +25,8 @@ nlohmann::json story_json(const model::KeyStory& story);
 nlohmann::json explain_json(const model::Snapshot& snapshot, const model::KeyView& view,
                             const model::KeyStory& story);
 nlohmann::json pool_json(const model::PoolView& view);
+// A drill with its times, and its grade once it is over.
+nlohmann::json drill_json(const model::Drill& drill);
 nlohmann::json evidence_json(const model::Evidence& evidence);
 nlohmann::json health_json(const model::KeyHealth& health);
 nlohmann::json rotation_json(const model::Rotation& rotation);
@@ -36,6 +38,8 @@ nlohmann::json firing_json(const Firing& firing);
 
 // [{"owner","provider","keys","from","to","balance_drops","explained_usd","unaccounted_usd",…}]
 nlohmann::json drains_json(const std::vector<model::WalletDrain>& drains);
+// {"added":[…],"changed":[{"key","fields"}],"unchanged":N,"secrets":N,"dry_run"}
+nlohmann::json import_json(const ImportReport& report);
 nlohmann::json delivery_json(const DeliveryReport& report);
 
 // {"error":{"code","message"}}

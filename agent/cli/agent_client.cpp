@@ -106,7 +106,7 @@ struct AgentClient::Impl {
   std::unique_ptr<net::Transport> transport;
 
   Result<net::HttpResponse> send(const std::string& method, const std::string& path,
-                                 const std::string& body) {
+                                 const std::string& body, const Secret* passphrase = nullptr) {
     if (!login)
       return fail(with_context(login.error(), "signing in"));
     net::HttpRequest request;
@@ -117,6 +117,8 @@ struct AgentClient::Impl {
     request.secret_prefix = login->prefix;
     request.ca_file = ca_file;
     request.timeout = std::chrono::seconds(40);
+    if (passphrase != nullptr)
+      request.secret_headers.emplace_back("X-Keyherd-Passphrase", passphrase);
     request.max_response_bytes = 256U << 20U;
     auto response = transport->send(request, {});
     if (!response)
@@ -197,6 +199,20 @@ Result<AgentClient::Answer> AgentClient::ask(const std::string& method, const st
   KH_ASSIGN(const auto response, impl_->send(method, path, dump_json(body)));
   auto value = parse_json(response.body);
   return Answer{response.status, value ? std::move(*value) : json()};
+}
+
+Result<json> AgentClient::post_text(const std::string& path, const std::string& text,
+                                    const Secret* passphrase) {
+  KH_ASSIGN(const auto response, impl_->send("POST", path, text, passphrase));
+  return response.status < 300 ? parse_json(response.body) : Impl::refused(response);
+}
+
+Result<std::string> AgentClient::get_text(const std::string& path, const Secret* passphrase) {
+  KH_ASSIGN(auto response, impl_->send("GET", path, "", passphrase));
+  if (response.status < 300)
+    return std::move(response.body);
+  KH_ASSIGN(const json unexpected, Impl::refused(response));
+  return fail(ErrorCode::conflict, dump_json(unexpected));
 }
 
 Result<int> AgentClient::status_of(const std::string& path) {

@@ -34,6 +34,10 @@ class AgentClient {
   struct Answer;
   Result<Answer> ask(const std::string& method, const std::string& path,
                      const nlohmann::json& body);
+  // A document as it stands, with a passphrase (null: none) beside it.
+  Result<nlohmann::json> post_text(const std::string& path, const std::string& text,
+                                   const Secret* passphrase);
+  Result<std::string> get_text(const std::string& path, const Secret* passphrase);
   // Only the status, for health checks.
   Result<int> status_of(const std::string& path);
 

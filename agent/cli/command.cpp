@@ -30,6 +30,18 @@ const std::vector<Command>& command_table() {
       {"unfreeze", "let automation go on", "  keyherd unfreeze prod\n", define_unfreeze},
       {"history", "the rotations of a pool with their steps",
        "  keyherd history\n  keyherd history prod --steps\n", define_history},
+      {"drill", "treat a key as revoked, and measure the failover",
+       "  keyherd drill prod --key deepseek-prod-1\n"
+       "  keyherd drill prod --key deepseek-prod-1 --for 10m --json\n",
+       define_drill},
+      {"import", "add or change keys in bulk",
+       "  keyherd import keys.json --dry-run\n  keyherd import keys.csv\n"
+       "  keyherd import export.json --passphrase file:passphrase.txt\n",
+       define_import},
+      {"export", "all keys, as import takes them",
+       "  keyherd export > keys.json\n"
+       "  keyherd export --with-secrets --output export.json\n",
+       define_export},
       {"keyring", "the secrets that the agent keeps itself, sealed",
        "  keyherd keyring verify\n  keyherd keyring set deepseek-prod-1 < key.txt\n"
        "  keyherd keyring rekey --to file:/etc/keyherd/master-2027.key\n",
@@ -51,6 +63,11 @@ const std::vector<Command>& command_table() {
        "\"content\":\"Hello\"}]}'\n"
        "  keyherd call prod --data @request.json --path /v1/embeddings --json\n",
        define_call},
+      {"simulate", "strategies side by side, on a made-up load or on a usage log",
+       "  keyherd simulate\n  keyherd simulate --keys 20 --requests 10000 --strategy "
+       "quota_aware,priority\n"
+       "  keyherd simulate --log usage.jsonl --quota 50000 --json\n",
+       define_simulate},
       {"sandbox", "a fake provider with faults, for trials and tests",
        "  keyherd sandbox --scenario examples/demo-sandbox.json --port 9926\n", define_sandbox},
       {"healthcheck", "exit 0 if the agent of this configuration is ready",

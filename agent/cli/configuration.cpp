@@ -62,13 +62,17 @@ std::optional<config::Config> load_or_report(Context& context, bool show_warning
   return std::move(loaded.config);
 }
 
-Result<Secret> key_secret(Context& context, const model::SecretRef& reference) {
+Result<Secret> any_secret(Context& context, const model::SecretRef& reference) {
   auto secret = config::resolve_secret(
       reference, {context.environment, context.files, std::chrono::seconds(10), context.keyring});
-  if (!secret)
-    return secret;
-  context.redactor.add(*secret);
-  KH_TRY(config::check_secret_value(*secret));
+  if (secret)
+    context.redactor.add(*secret);
+  return secret;
+}
+
+Result<Secret> key_secret(Context& context, const model::SecretRef& reference) {
+  KH_ASSIGN(Secret secret, any_secret(context, reference));
+  KH_TRY(config::check_secret_value(secret));
   return secret;
 }
 

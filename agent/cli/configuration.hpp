@@ -25,5 +25,7 @@ config::LoadOptions load_options();
 
 // Resolves a key's secret and checks its shape; known to the redactor from then on.
 Result<Secret> key_secret(Context& context, const model::SecretRef& reference);
+// The same of what is no API key: any text.
+Result<Secret> any_secret(Context& context, const model::SecretRef& reference);
 
 }  // namespace keyherd::cli

@@ -213,4 +213,19 @@ std::vector<std::string> describe_changes(const Config& before, const Config& af
   return changes.take();
 }
 
+std::string needs_restart(const AgentSettings& before, const AgentSettings& after) {
+  if (before.listen_address != after.listen_address || before.listen_port != after.listen_port)
+    return "agent.listen";
+  if (before.state != after.state)
+    return "agent.state";
+  if (before.drop_metrics != after.drop_metrics)
+    return "agent.drop_metrics";
+  if (before.max_request_ids != after.max_request_ids ||
+      before.keep_request_ids != after.keep_request_ids)
+    return "agent.max_request_ids";
+  if (before.master_key != after.master_key)
+    return "agent.master_key";
+  return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
+}
+
 }  // namespace keyherd::config

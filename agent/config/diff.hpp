@@ -13,4 +13,7 @@ namespace keyherd::config {
 // "pools.prod.schedule: changed". Values are not shown. Empty when nothing changed.
 std::vector<std::string> describe_changes(const Config& before, const Config& after);
 
+// The first setting that only a restart changes, of those that differ; empty: none does.
+std::string needs_restart(const AgentSettings& before, const AgentSettings& after);
+
 }  // namespace keyherd::config

@@ -122,7 +122,11 @@ KeysResult parse_keys_json(std::string_view text, const std::string& name) {
   if (auto document = parse_json_text(text, file, report))
     read_keys_document(std::move(*document), context, spec);
   check_duplicate_keys(spec, report);
-  return {std::move(spec.config.keys), report.take_errors()};
+  std::vector<int> lines;
+  lines.reserve(spec.key_places.size());
+  for (const Place& place : spec.key_places)
+    lines.push_back(place.position.line);
+  return {std::move(spec.config.keys), std::move(lines), report.take_errors()};
 }
 
 }  // namespace keyherd::config

@@ -42,6 +42,7 @@ LoadResult parse_config(std::string_view text, const std::string& name, const Fi
 // whether providers and quotas exist, load_config says.
 struct KeysResult {
   std::vector<model::Key> keys;
+  std::vector<int> lines;  // of each key, in that order
   std::vector<Problem> errors;
 };
 KeysResult parse_keys_json(std::string_view text, const std::string& name);

@@ -79,6 +79,9 @@ void read_document(const Node& document, ReadContext& context, const LoadOptions
 
 void read_keys_document(Node document, ReadContext& context, Spec& spec) {
   auto* members = std::get_if<Table>(&document.value);
+  // An export's secrets: only an import opens them.
+  if (members != nullptr)
+    std::erase_if(*members, [](const Member& member) { return member.name == "sealed"; });
   if (members == nullptr || members->size() != 1 || members->front().name != "keys") {
     context.report.error({context.file, document.position}, "",
                          "a file of keys is {\"keys\": {\"ID\": {…}}} or {\"keys\": [{\"id\": "

@@ -17,6 +17,8 @@
 #include "engine/certificate.hpp"
 #include "engine/control.hpp"
 #include "engine/engine.hpp"
+#include "engine/importer.hpp"
+#include "engine/job_line.hpp"
 #include "engine/published.hpp"
 #include "engine/workers.hpp"
 #include "metrics/catalogue.hpp"
@@ -33,6 +35,7 @@ constexpr std::size_t kEventQueue = 8'192;
 constexpr std::size_t kMostWaiting = 5'000;
 constexpr std::size_t kMostConnections = 8'192;
 constexpr std::chrono::seconds kReloadPatience{20};
+constexpr std::size_t kMostJobs = 32;
 constexpr std::string_view kInstallationKey = "installation_key";
 
 // Whoever may write the directory may put another file in the state's place.
@@ -141,11 +144,7 @@ class RunningAgent final : public Agent {
     if (stopped_.exchange(true))
       return;
     const auto started = options_.clock.now().steady;
-    if (reloader_.joinable()) {
-      reloader_.request_stop();
-      reloader_.join();
-    }
-    certificate_.stop();
+    jobs_.stop();
     if (server_)
       server_->stop();
     if (alerting_)
@@ -221,6 +220,12 @@ class RunningAgent final : public Agent {
                              [this](auto job) { return workers_->try_with_store(std::move(job)); },
                              [this](Delivery lines) { return workers_->deliver(std::move(lines)); },
                              [this](auto promise) { start_reload(std::move(promise)); },
+                             [this](auto command, auto promise) {
+                               start_import(std::move(command), std::move(promise));
+                             },
+                             [this](auto passphrase, auto actor, auto promise) {
+                               start_export(std::move(passphrase), actor, std::move(promise));
+                             },
                              [this] {
                                if (server_)
                                  server_->wake();
@@ -285,21 +290,111 @@ class RunningAgent final : public Agent {
     }
   }
 
+  // False when too many wait already.
+  bool start_job(JobLine::Job job) {
+    return jobs_.add([this, job = std::move(job)](const std::stop_token& stop) {
+      job(stop);
+      server_->wake();
+    });
+  }
+
+  static Error too_busy() {
+    return {ErrorCode::unavailable, "too many reloads and imports wait; try again"};
+  }
+
   void start_reload(std::optional<Promise<std::vector<std::string>>> promise) {
-    MutexLock lock(reload_mutex_);
-    if (stopped_)
-      return;
-    if (reloader_.joinable())
-      reloader_.join();  // one at a time; each is short
-    reloader_ = std::jthread([this, promise](const std::stop_token& stop) {
+    const bool taken = start_job([this, promise](const std::stop_token& stop) {
       auto outcome = load_and_apply(stop);
       if (!outcome)
         options_.log.error("the configuration was not reloaded, the old one stays: {}",
                            outcome.error().message);
       if (promise)
         promise->set(std::move(outcome));
-      server_->wake();
     });
+    if (!taken && promise)
+      promise->set(fail(too_busy()));
+  }
+
+  void start_import(api::ImportCommand command, Promise<api::ImportReport> promise) {
+    const bool taken =
+        start_job([this, command = std::move(command), promise](const std::stop_token& stop) {
+          auto outcome = import_keys(command, transfer_parts(), stop);
+          if (!outcome)
+            options_.log.warn("nothing was imported: {}", outcome.error().message);
+          promise.set(std::move(outcome));
+        });
+    if (!taken)
+      promise.set(fail(too_busy()));
+  }
+
+  Status seal(std::vector<std::pair<std::string, Secret>> secrets, const std::stop_token& stop) {
+    const auto shared =
+        std::make_shared<const std::vector<std::pair<std::string, Secret>>>(std::move(secrets));
+    const auto command = [shared](Engine& engine, Instant now) {
+      return engine.seal(*shared, now).pending();
+    };
+    KH_ASSIGN(const bool saved, ask_loop<bool>(command, stop));
+    static_cast<void>(saved);
+    return {};
+  }
+
+  void start_export(std::shared_ptr<const Secret> passphrase, const std::string& actor,
+                    Promise<std::string> promise) {
+    const bool taken = start_job([this, passphrase, actor, promise](const std::stop_token& stop) {
+      promise.set(export_keys(published_.setup()->config.keys, passphrase.get(), actor,
+                              transfer_parts(), stop));
+    });
+    if (!taken)
+      promise.set(fail(too_busy()));
+  }
+
+  TransferParts transfer_parts() {
+    return {{options_.config_path, options_.files, options_.load},
+            options_.redactor,
+            options_.log,
+            keyring_.get(),
+            [this](auto secrets, const std::stop_token& stop) {
+              return seal(std::move(secrets), stop);
+            },
+            [this](const std::stop_token& stop) { return loaded_secrets(stop); },
+            [this](const std::stop_token& stop) -> Status {
+              KH_ASSIGN(const auto lines, load_and_apply(stop));
+              static_cast<void>(lines);
+              return {};
+            }};
+  }
+
+  Result<Secrets> loaded_secrets(const std::stop_token& stop) {
+    return ask_loop<Secrets>(
+        [](Engine& engine, Instant) {
+          Promise<Secrets> all;
+          all.set(engine.secrets());
+          return all.pending();
+        },
+        stop);
+  }
+
+  // What a command of the loop answers, waited for on the reloader's thread.
+  template <class T, class Command>
+  Result<T> ask_loop(Command command, const std::stop_token& stop) {
+    const SteadyTime deadline = options_.clock.now().steady + kReloadPatience;
+    Promise<api::Pending<T>> started;
+    if (!events_.push(Call{[started, command](Engine& engine, Instant now) {
+                        started.set(command(engine, now));
+                      }},
+                      stop))
+      return fail(ErrorCode::cancelled, "the agent is stopping");
+    const auto outer = started.pending();
+    while (!stop.stop_requested()) {
+      if (const auto inner = outer()) {
+        if (auto outcome = (**inner)())
+          return std::move(*outcome);
+      }
+      if (options_.clock.now().steady >= deadline)
+        return fail(ErrorCode::unavailable, "the state cannot be saved now; try again");
+      pause(stop);
+    }
+    return fail(ErrorCode::cancelled, "the agent is stopping");
   }
 
   Result<std::vector<std::string>> load_and_apply(const std::stop_token& stop) {
@@ -314,7 +409,8 @@ class RunningAgent final : public Agent {
     if (!setup)
       return reload_failed(setup.error().message);
     const auto before = published_.setup();
-    if (auto fixed = unchangeable(before->config.agent, (*setup)->config.agent); !fixed.empty())
+    if (auto fixed = config::needs_restart(before->config.agent, (*setup)->config.agent);
+        !fixed.empty())
       options_.log.warn("{} needs a restart to change", fixed);
     if (auto applied = apply(*setup, stop); !applied)
       return reload_failed(applied.error().message);
@@ -324,22 +420,6 @@ class RunningAgent final : public Agent {
     for (const std::string& line : lines)
       options_.log.info("reload: {}", line);
     return lines;
-  }
-
-  static std::string unchangeable(const config::AgentSettings& before,
-                                  const config::AgentSettings& after) {
-    if (before.listen_address != after.listen_address || before.listen_port != after.listen_port)
-      return "agent.listen";
-    if (before.state != after.state)
-      return "agent.state";
-    if (before.drop_metrics != after.drop_metrics)
-      return "agent.drop_metrics";
-    if (before.max_request_ids != after.max_request_ids ||
-        before.keep_request_ids != after.keep_request_ids)
-      return "agent.max_request_ids";
-    if (before.master_key != after.master_key)
-      return "agent.master_key";
-    return before.probe_workers != after.probe_workers ? "agent.probe_workers" : "";
   }
 
   tl::unexpected<Error> reload_failed(const std::string& why) {
@@ -352,32 +432,32 @@ class RunningAgent final : public Agent {
   Status apply(const std::shared_ptr<const Setup>& setup, const std::stop_token& stop) {
     const SteadyTime deadline = options_.clock.now().steady + kReloadPatience;
     while (true) {
-      Promise<bool> applied;
-      const bool taken = events_.push(Call{[setup, applied](Engine& engine, Instant now) {
-                                        const Status done = engine.reconfigure(setup, now);
-                                        applied.set(done ? Result<bool>(true) : fail(done.error()));
-                                      }},
-                                      stop);
-      const auto outcome = taken ? wait_for(applied, stop) : std::nullopt;
-      if (!outcome)
-        return fail(ErrorCode::cancelled, "the agent is stopping");
-      if (*outcome)
-        return {};
-      if (outcome->error().code != ErrorCode::unavailable ||
-          options_.clock.now().steady >= deadline)
-        return fail(outcome->error());
+      const auto applied = ask_loop<bool>(
+          [setup](Engine& engine, Instant now) {
+            const Status done = engine.reconfigure(setup, now);
+            Promise<bool> outcome;
+            outcome.set(done ? Result<bool>(true) : fail(done.error()));
+            return outcome.pending();
+          },
+          stop);
+      if (applied)
+        return await_step(stop);
+      if (applied.error().code != ErrorCode::unavailable || options_.clock.now().steady >= deadline)
+        return fail(applied.error());
       pause(stop);
     }
   }
 
-  std::optional<Result<bool>> wait_for(const Promise<bool>& promise, const std::stop_token& stop) {
-    const auto pending = promise.pending();
-    while (!stop.stop_requested()) {
-      if (auto outcome = pending())
-        return outcome;
-      pause(stop);
-    }
-    return std::nullopt;
+  // What was changed by a command is published: an event that comes later has had a step before it.
+  Status await_step(const std::stop_token& stop) {
+    const auto nothing = [](Engine&, Instant) {
+      Promise<bool> done;
+      done.set(true);
+      return done.pending();
+    };
+    KH_ASSIGN(const bool done, ask_loop<bool>(nothing, stop));
+    static_cast<void>(done);
+    return {};
   }
 
   // A reload is rare and may take its time: it looks again every few milliseconds.
@@ -402,8 +482,7 @@ class RunningAgent final : public Agent {
   std::unique_ptr<net::Server> server_;
   std::string listening_on_;  // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
-  Mutex reload_mutex_;
-  std::jthread reloader_;
+  JobLine jobs_{kMostJobs};  // reloads, imports, exports
   std::jthread loop_;
   std::atomic<bool> stopped_{false};
 };

@@ -130,9 +130,27 @@ class LoopControl final : public api::Control {
     });
   }
 
+  api::Pending<model::Drill> drill(api::DrillCommand command) override {
+    return call<model::Drill>([command = std::move(command)](Engine& engine, Instant now) {
+      return settled(engine.drill(command, now));
+    });
+  }
+
   api::Pending<std::vector<std::string>> reload() override {
     Promise<std::vector<std::string>> promise;
     parts_.reload(promise);
+    return promise.pending();
+  }
+
+  api::Pending<api::ImportReport> import_keys(api::ImportCommand command) override {
+    Promise<api::ImportReport> promise;
+    parts_.import_keys(std::move(command), promise);
+    return promise.pending();
+  }
+  api::Pending<std::string> export_keys(std::shared_ptr<const Secret> passphrase,
+                                        const std::string& actor) override {
+    Promise<std::string> promise;
+    parts_.export_keys(std::move(passphrase), actor, promise);
     return promise.pending();
   }
 

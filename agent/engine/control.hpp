@@ -19,6 +19,9 @@ struct ControlParts {
   std::function<bool(Delivery)> deliver;  // false: too many lines wait for the store
   // Starts a reload; its outcome goes into the promise.
   std::function<void(Promise<std::vector<std::string>>)> reload;
+  std::function<void(api::ImportCommand, Promise<api::ImportReport>)> import_keys;
+  std::function<void(std::shared_ptr<const Secret>, std::string actor, Promise<std::string>)>
+      export_keys;
   std::function<void()> notify;  // somebody's answer is there
   const Clock& clock;
 };

@@ -30,7 +30,12 @@ Engine::Engine(const EngineOptions& options)
       probing_(herd_, pipeline_, options.effects, options.random),
       accounting_(herd_, pipeline_, options.effects, options.log),
       pools_(pool_parts()),
-      dispensing_(dispensing_parts()) {}
+      dispensing_(dispensing_parts()),
+      drills_({herd_, pools_, pipeline_, options.log,
+               [this](const std::string& key, Instant now) { probing_.probe_soon(key, now); }}) {
+  herd_.set_witness(
+      [this](const model::Evidence& evidence, Instant now) { drills_.observe(evidence, now); });
+}
 
 DispensingParts Engine::dispensing_parts() {
   return {[this](const std::string& key, Instant now) { return candidate(key, now); },
@@ -88,6 +93,8 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   pools_.configure(setup_, now);
   dispensing_.configure(setup_);
   pools_.restore(state, now);
+  drills_.configure(setup_, now);
+  drills_.restore(state, now);
   configure_usage();
   ask_for_history(now);
   return {};
@@ -126,6 +133,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   probing_.configure(*setup_, now);
   pools_.configure(setup_, now);
   dispensing_.configure(setup_);
+  drills_.configure(setup_, now);
   for (const auto& [kind, count] : setup_->secret_load_failures)
     agent_.secret_load_failures[kind] += count;
   take_thresholds();
@@ -146,6 +154,7 @@ Status Engine::reconfigure(std::shared_ptr<const Setup> setup, Instant now) {
   configure_usage();
   ask_for_history(now);
   changed_ = true;
+  published_at_.reset();  // with the next step: whoever asked for it looks at once
   return {};
 }
 
@@ -301,6 +310,26 @@ Promise<model::KeyStory> Engine::explain(const std::string& key, WallTime at, In
   return promise;
 }
 
+std::map<std::string, std::shared_ptr<const Secret>> Engine::secrets() const {
+  std::map<std::string, std::shared_ptr<const Secret>> secrets;
+  for (const auto& [id, record] : herd_.records()) {
+    if (record.secret.secret)
+      secrets.emplace(id, record.secret.secret);
+  }
+  return secrets;
+}
+
+Promise<bool> Engine::seal(const std::vector<std::pair<std::string, Secret>>& secrets,
+                           Instant now) {
+  for (const auto& [entry, secret] : secrets) {
+    pipeline_.next().sealed.push_back(options_.keyring->put(entry, secret, now.wall));
+    herd_.forget_adopted(entry);
+  }
+  Promise<bool> saved;
+  pipeline_.then([saved](Instant) { saved.set(true); });
+  return saved;
+}
+
 void Engine::begin_dispensing(const std::string& pool, Instant now) {
   dispensing_.begin(pool, now);
   publish(now);
@@ -309,6 +338,7 @@ void Engine::begin_dispensing(const std::string& pool, Instant now) {
 SteadyTime Engine::step(Instant now) {
   notice_clock(now);
   herd_.tick(now);
+  drills_.run(now);
   settle_touched(now);
   pools_.run(now);
   const std::int64_t in_flight = probing_.in_flight();
@@ -406,6 +436,7 @@ SteadyTime Engine::next_deadline(Instant now) const {
   sooner(herd_.tracker().next_deadline());
   sooner(probing_.next_due());
   sooner(pools_.next_due(now));
+  sooner(drills_.next_due(now));
   sooner(pipeline_.retry_at());
   sooner(tend_history_at_);
   if (!pipeline_.in_flight() && pipeline_.starts_fresh() &&
@@ -449,6 +480,7 @@ std::optional<rotation::Candidate> Engine::candidate(const std::string& id, Inst
   member.last_ok_at = record->last_ok_at;
   member.probe_interval = probing_.interval(id);
   member.secret_loaded = record->secret.secret != nullptr;
+  member.drilled = drills_.condemns(id);
   member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
   member.state_since = health->since;
   member.error_ratio = record->errors.ratio(now.wall);

@@ -16,6 +16,7 @@
 #include "engine/accounting.hpp"
 #include "engine/commit_pipeline.hpp"
 #include "engine/dispensing.hpp"
+#include "engine/drills.hpp"
 #include "engine/effects.hpp"
 #include "engine/herd.hpp"
 #include "engine/pools.hpp"
@@ -101,6 +102,13 @@ class Engine {
   // What is or was believed of the key and why: once all that is known now is in the store, or at
   // once, from what is stored, while nothing can be.
   Promise<model::KeyStory> explain(const std::string& key, WallTime at, Instant now);
+  Result<model::Drill> drill(const api::DrillCommand& command, Instant now) {
+    return drills_.start(command.pool, command.key, command.at_most, command.actor, now);
+  }
+  // The secrets that are loaded, by key.
+  [[nodiscard]] std::map<std::string, std::shared_ptr<const Secret>> secrets() const;
+  // Into the keyring; true once they are in the store. Precondition: there is a keyring.
+  Promise<bool> seal(const std::vector<std::pair<std::string, Secret>>& secrets, Instant now);
   // See api::Control::next: the pool's table is published with the next snapshot.
   void begin_dispensing(const std::string& pool, Instant now);
   Result<model::KeyHealth> pause(const std::string& key, const std::string& actor, Instant now);
@@ -147,6 +155,7 @@ class Engine {
   Accounting accounting_;
   Pools pools_;
   Dispensing dispensing_;
+  Drills drills_;
 
   model::AgentView agent_;
   model::KeyViews key_views_;

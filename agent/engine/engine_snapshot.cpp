@@ -52,8 +52,12 @@ void Engine::refresh_pool_views(const std::set<std::string>& pools, Instant now)
     return;
   auto active = std::make_shared<ActiveKeys>();
   for (const model::Pool& pool : setup_->config.pools) {
-    if (pools.contains(pool.id))
-      pool_views_[pool.id] = std::make_shared<const model::PoolView>(pools_.view(pool.id, now));
+    if (pools.contains(pool.id)) {
+      auto view = std::make_shared<model::PoolView>(pools_.view(pool.id, now));
+      if (drills_.drill() && drills_.drill()->pool == pool.id)
+        view->drill = drills_.drill();
+      pool_views_[pool.id] = std::move(view);
+    }
     if (auto key = pools_.active(pool.id))
       active->emplace(pool.id, std::move(*key));
   }
@@ -98,6 +102,7 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
     view->key.limit_group = record.key.id;
   view->fingerprint = record.secret.fingerprint;
   view->secret_loaded = record.secret.secret != nullptr;
+  view->in_drill = drills_.concerns(record.key.id);
   if (const model::KeyHealth* health = herd_.tracker().health(record.key.id))
     view->health = *health;
   view->shares_account_with = record.shares_account_with;

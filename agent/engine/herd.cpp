@@ -28,6 +28,11 @@ bool is_news(const KeyRecord& record, const model::Evidence& evidence) {
 
 }  // namespace
 
+health::KeyFacts facts_of(const model::Key& key, const Setup& setup) {
+  return {key.id, key.provider, key.limit_group.empty() ? key.id : key.limit_group,
+          setup.providers.at(key.provider)->probe};
+}
+
 void Herd::configure(const Setup& setup, Instant now) {
   std::map<std::string, KeyRecord> kept = std::exchange(records_, {});
   installation_key_ = setup.installation_key;
@@ -49,8 +54,7 @@ void Herd::configure(const Setup& setup, Instant now) {
     if (!secret.secret)
       log_.error("keys.{}: {}", key.id, secret.problem);
     pipeline_.next().settings[fingerprint_setting(key.id)] = secret.fingerprint;
-    facts.push_back({key.id, key.provider, key.limit_group.empty() ? key.id : key.limit_group,
-                     setup.providers.at(key.provider)->probe});
+    facts.push_back(facts_of(key, setup));
     touched_.keys.insert(key.id);
   }
   forget_shared_accounts();
@@ -156,6 +160,7 @@ void Herd::observe(const model::Evidence& evidence, Instant now) {
   if (!change.changes.empty())
     store_evidence(evidence.key);  // what led to it, before it
   apply(change);
+  witness_(evidence, now);
 }
 
 // Of what a log goes on saying, a piece of evidence every ten seconds with the sum of its lines.

@@ -4,6 +4,7 @@
 // belief goes into the next commit, into the log, and into what touched() reports. Owned by the
 // loop.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -22,6 +23,8 @@ struct ProviderRecord {
   std::optional<health::Incident> incident;
 };
 
+health::KeyFacts facts_of(const model::Key& key, const Setup& setup);
+
 class Herd {
  public:
   Herd(CommitPipeline& pipeline, spdlog::logger& log) : pipeline_(pipeline), log_(log) {}
@@ -34,7 +37,19 @@ class Herd {
   void adopt(const std::string& key, std::shared_ptr<const Secret> secret, const std::string& why,
              Instant now);
 
+  // What the keyring's entry is from now on, the next configure() says.
+  void forget_adopted(const std::string& entry) {
+    std::erase_if(adopted_, [&](const auto& one) {
+      const KeyRecord* record = find(one.first);
+      return record != nullptr && record->key.secret.name == entry;
+    });
+  }
+
   void observe(const model::Evidence& evidence, Instant now);
+  // Hears of all evidence of configured keys, after it was observed.
+  void set_witness(std::function<void(const model::Evidence&, Instant)> witness) {
+    witness_ = std::move(witness);
+  }
   // What is still being summed of the key goes into the next commit.
   void store_evidence(const std::string& key);
   void pause(const std::string& key, const std::string& actor, Instant now);
@@ -81,6 +96,7 @@ class Herd {
   std::string installation_key_;
   std::map<std::string, KeySecret> adopted_;  // since the start; they win over a reload's
   Touched touched_;
+  std::function<void(const model::Evidence&, Instant)> witness_ = [](const auto&, Instant) {};
 };
 
 }  // namespace keyherd::engine

@@ -75,6 +75,20 @@ class Pools {
   Result<model::PoolView> freeze(const std::string& pool, model::Freeze freeze, Instant now);
   Result<model::PoolView> unfreeze(const std::string& pool, const std::string& actor, Instant now);
 
+  // pools_drill.cpp: what a drill wants of them.
+  [[nodiscard]] bool has_member(const std::string& pool, const std::string& key) const;
+  // Why treating the key as revoked would show nothing, or hurt; nothing: it may be.
+  [[nodiscard]] std::optional<std::string> why_no_drill(const std::string& pool,
+                                                        const std::string& key, Instant now) const;
+  // The switch away from the key that the drill has caused since then.
+  [[nodiscard]] std::optional<model::Rotation> drill_rotation(const std::string& pool,
+                                                              const std::string& key,
+                                                              WallTime since) const;
+  // Switches back to the key, unless it is active. Why not, for people, when that cannot be.
+  std::optional<std::string> go_back(const std::string& pool, const std::string& key,
+                                     const std::string& actor, Instant now);
+  void mark_changed(const std::string& pool) { changed_.insert(pool); }
+
   // What consumers are told; nothing before the first publication.
   [[nodiscard]] std::optional<api::ActiveKey> active(const std::string& pool) const;
   // Pools whose view changed since the last call.
@@ -135,6 +149,8 @@ class Pools {
   void answer_waiting(Record& record, const model::Rotation& rotation);
   void count_outcomes(const rotation::StepDone& done);
   void watch_adoption(Record& record, Instant now);
+  [[nodiscard]] std::optional<std::string> harm_of_drill(const Record& record,
+                                                         const std::string& key, Instant now) const;
 
   // pools_secrets.cpp: what issuers make and end.
   void restore_secrets(const store::State& state, Instant now);

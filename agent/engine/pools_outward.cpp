@@ -195,7 +195,9 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
   model::PoolView view;
   view.pool = record.pool;
   view.state = record.state;
-  const auto members = parts_.candidates(record.pool, now);
+  auto members = parts_.candidates(record.pool, now);
+  for (rotation::Candidate& member : members)
+    member.drilled = false;  // a drill alarms nobody
   const auto usable = rotation::usable(record.pool, members, now.wall);
   std::set<std::string> all_groups;
   std::set<std::string> usable_groups;

@@ -16,6 +16,7 @@
 namespace keyherd::model {
 
 enum class Strategy { round_robin, priority, quota_aware, least_used, lowest_latency };
+inline constexpr std::size_t kStrategyCount = 5;
 std::string_view to_string(Strategy strategy);
 std::optional<Strategy> strategy_from_string(std::string_view name);
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "model/drill.hpp"
 #include "model/evidence.hpp"
 #include "model/health.hpp"
 #include "model/key.hpp"
@@ -52,6 +53,7 @@ struct ProbeTotals {
 struct KeyView {
   Key key;
   std::string fingerprint;  // of the current secret
+  bool in_drill = false;    // the pools treat it as revoked, or will
   bool secret_loaded = false;
   KeyHealth health;
   // Keys of other limit groups that seem to share its account, and why it seems so.
@@ -96,6 +98,7 @@ struct PoolView {
   std::int64_t schedule_failures = 0;
   std::int64_t schedule_missed = 0;
   std::optional<Freeze> freeze;  // in force
+  std::optional<Drill> drill;    // under way, else the last one of the agent if it was here
   std::string problem;           // why the pool could not do what it wanted, for people
 };
 

@@ -89,6 +89,10 @@ Result<Headers> build_headers(const HttpRequest& request, const UrlParts& url,
     headers.emplace_back(request.secret_header,
                          request.secret_prefix + std::string(request.secret->reveal()));
   }
+  for (const auto& [name, value] : request.secret_headers) {
+    KH_TRY(check_header(name, value->reveal()));
+    headers.emplace_back(name, std::string(value->reveal()));
+  }
   return headers;
 }
 

@@ -29,6 +29,8 @@ struct HttpRequest {
   const Secret* secret = nullptr;  // borrowed for the call
   std::string secret_header = "Authorization";
   std::string secret_prefix = "Bearer ";
+  // Further headers whose values are secrets, borrowed like the first.
+  std::vector<std::pair<std::string, const Secret*>> secret_headers;
   std::chrono::milliseconds timeout{10'000};  // total: connect, TLS, request and whole answer
   // Of that, at most so long until there is a connection (TLS included), and without a byte of the
   // answer. 0: no limit of its own.

@@ -61,6 +61,8 @@ const model::QuotaStatus* spent_quota(const model::Pool& pool, const Candidate& 
 
 std::optional<std::string> unfit(const model::Pool& pool, const Candidate& candidate, Demand demand,
                                  WallTime now) {
+  if (candidate.drilled)
+    return "is treated as revoked, for a drill";
   if (auto state = unfit_state(candidate, demand))
     return state;
   if (!candidate.secret_loaded)

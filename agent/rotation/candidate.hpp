@@ -28,6 +28,7 @@ struct Candidate {
   std::optional<WallTime> last_ok_at;
   std::chrono::nanoseconds probe_interval = std::chrono::minutes(5);
   bool secret_loaded = false;
+  bool drilled = false;  // to be treated as revoked, for a drill
   bool frozen =
       false;  // its provider has an incident: nothing seen now says anything about the key
   // Since when it is in its state, if that is known.

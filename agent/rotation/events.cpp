@@ -141,6 +141,8 @@ std::optional<Request> wanted(const Situation& situation) {
     return request(RotationTrigger::manual, true, key + " is no longer in the pool");
   if (auto found = withdrawn(*active, situation.now))
     return found;
+  if (active->drilled && rotates_on(situation.pool, RotateOn::dead))
+    return request(RotationTrigger::drill, true, key + " is treated as revoked, for a drill");
   if (active->frozen)
     return std::nullopt;
   if (auto found = by_state(situation.pool, *active))

@@ -89,7 +89,11 @@ class Api(EndToEnd):
                     '[quotas.money]\nlimit = 5\nunit = "usd"\nwindow = "month"\n\n'
                     '[pools.prod]\nkeys = ["k1", "k2", "k3"]\nschedule = "0 3 * * *"\npublish = [{ file = "prod.json" }]\n\n'
                     '[pools.empty]\nkeys = ["lost"]\n\n[usage_logs.clients]\npath = "usage.jsonl"\n',
-            environment_for(["k1", "k2", "k3"])).start()
+            environment_for(["k1", "k2", "k3"]))
+        (self.directory / "keys.d").mkdir()  # where imported keys live
+        self.agent.config_path.write_text(self.agent.config_path.read_text().replace(
+            'log_level = "debug"', 'log_level = "debug"\nkey_files = ["keys.d/*.json"]'))
+        self.agent.start()
         for key, state in (("k1", "healthy"), ("k3", "healthy"), ("k2", "dead")):
             self.agent.wait_state(key, state, 40)
         self.agent.wait_committed("prod")
@@ -139,7 +143,7 @@ class Api(EndToEnd):
 
         def ask(target=at, body=body, **more):
             yield target, self.ask(method, target, body, **more)
-        if status == 200:
+        if status in (200, 202):
             yield from self.good(method, path, at)
         elif status == 304 and path.endswith("/active"):
             yield from ask(at + f"?generation={self.agent.get(at)['generation']}")
@@ -166,7 +170,8 @@ class Api(EndToEnd):
         elif status == 413:
             yield from ask(body=b"x" * (17 << 20))
         elif status == 409:
-            yield from ask(body='{"to": "k2"}')
+            yield from ask(body={"/api/v1/import": '{"keys": [{"id": "k1", "provider": "fake", "secret": "env:OTHER"}]}',
+                                 "/api/v1/pools/{id}/drill": '{"key": "k2"}'}.get(path, '{"to": "k2"}'))
         elif status == 400:
             yield from self.bad(method, path, at)
         elif status == 503 and path == "/-/ready":
@@ -186,11 +191,20 @@ class Api(EndToEnd):
                    "/api/v1/keys/{id}/explain": ["", "?at=" + urllib.parse.quote(utc_now())],
                    "/api/v1/schedule": ["", "?count=3"], "/api/v1/usage/unaccounted": ["", "?from=7d"],
                    "/api/v1/usage": ["", "?by=day,label.team&from=7d&timezone=Asia/Singapore", "?by=key&limit=1&pool=prod"]}
+        def drill():
+            return self.agent.get("/api/v1/pools/prod")["drill"]
+        wait_until(lambda: drill() is None, "no drill is under way", 60)
         self.agent.wait_committed("prod")
-        other = "k1" if self.agent.get("/api/v1/pools/prod")["active"] == "k3" else "k3"
+        active = self.agent.get("/api/v1/pools/prod")["active"]
+        start_drill = f'{{"key": "{active}", "for": "10s"}}'
+        if (method, path) == ("GET", "/api/v1/pools/{id}/drill"):
+            self.assertEqual(self.ask("POST", at, start_drill)[0], 202)
+        other = "k1" if active == "k3" else "k3"
         bodies = {"/api/v1/pools/{id}/rotate": [f'{{"dry_run": true, "to": "{other}", "reason": "a test"}}', f'{{"to": "{other}"}}'],
                   "/api/v1/pools/{id}/next": ["", '{"exclude": ["k2"]}'],
                   "/api/v1/pools/{id}/report": ['{"key": "k1", "status": 200, "model": "m", "input_tokens": 5}'],
+                  "/api/v1/pools/{id}/drill": [start_drill],
+                  "/api/v1/import": ['{"keys": [{"id": "bulk", "provider": "fake", "secret": "env:SECRET_k1"}]}', '{"keys": []}'],
                   "/api/v1/pools/{id}/freeze": ['{"until": "2099-01-01T00:00:00Z", "reason": "a test"}', ""],
                   "/api/v1/usage": ['{"ts":"%s","key":"k1","model":"m","status":200}\n{"ts":1}\n' % utc_now()]}
         if method == "GET":
@@ -216,7 +230,7 @@ class Api(EndToEnd):
             for body in ("[", "[]", '{"unknown": 1}', '{"reason": 5}', "[" * 1000):
                 yield at, self.ask(method, at, body)
         else:
-            words = {"/api/v1/keys/{id}/explain": "?at=soon", "/api/v1/schedule": "?count=0", "/api/v1/usage": "?by=colour",
+            words = {"/api/v1/export": "?with_secrets=true", "/api/v1/keys/{id}/explain": "?at=soon", "/api/v1/schedule": "?count=0", "/api/v1/usage": "?by=colour",
                      "/api/v1/usage/unaccounted": "?from=soon", "/api/v1/pools/{id}/active": "?generation=x"}
             for query in (words[path],) if path in words else ("?limit=0", "?limit=x", "?colour=red"):
                 yield at + query, self.ask(method, at + query)

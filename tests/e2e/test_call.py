@@ -99,9 +99,10 @@ class Call(EndToEnd):
         self.revoke(*self.names)
         done = self.call(expect=1)
         self.assertEqual(done.stdout, "")
-        for name in self.names:
-            self.assertIn(f"keyherd: {name}: 401 invalid_key", done.stderr)
-        self.assertIn("no good answer in 3 attempts", done.stderr)
+        self.assertIn(": 401 invalid_key: ", done.stderr)
+        self.assertIn("no good answer in ", done.stderr)
+        for name in self.names:  # tried, or told why not: a probe may have found out first
+            self.assertIn(f" {name} ", done.stderr.replace(":", " "))
         failed = json.loads(self.call("--json", expect=1).stdout)
         self.assertIn("no key of pool prod", failed["error"]["message"])
 

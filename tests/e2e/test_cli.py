@@ -209,6 +209,27 @@ class CommandLine(EndToEnd):
             finally:
                 follower.kill()
 
+    def test_simulate_compares_strategies_and_replays_a_log(self):
+        rows = json.loads(self.run_keyherd("simulate", "--json").stdout)
+        self.assertGreaterEqual({row["strategy"] for row in rows}, {"round_robin", "priority", "quota_aware"})
+        for row in rows:
+            self.assertEqual(row["requests"], 1000)
+            self.assertGreater(row["success_ratio"], 0.97)
+            self.assertGreater(row["quota_utilisation"], 0.75)
+            self.assertGreater(row["latency_ms_p95"], row["latency_ms_avg"])
+            self.assertGreater(row["cost_usd"], 0)
+        self.assertEqual(json.loads(self.run_keyherd("simulate", "--json").stdout), rows)
+        table = self.run_keyherd("simulate", "--strategy", "priority", "--keys", "3", "--requests", "50").stdout
+        self.assertEqual(len(table.splitlines()), 2)
+        self.append_log([{"ts": f"2026-05-01T10:00:{i:02}Z", "key": f"k{i % 2}", "model": "m", "input_tokens": 10,
+                          "output_tokens": 1, "status": 401 if i % 2 else 200, "latency_ms": 200} for i in range(20)])
+        replayed = json.loads(self.run_keyherd("simulate", "--log", str(self.directory / "usage.jsonl"), "--strategy",
+                                           "round_robin", "--json").stdout)[0]
+        self.assertEqual(replayed["requests"], 20)
+        self.assertGreaterEqual(replayed["success_ratio"], 0.9)  # the log has a half: its clients kept using a bad key
+        self.assertIsNone(replayed["quota_utilisation"])
+        self.assertEqual(self.run_keyherd("simulate", "--log", "nowhere.jsonl", expect=2).stdout, "")
+
     def test_without_an_agent_the_exit_code_is_3(self):
         self.write("keyherd.toml", f'[agent]\nlisten = "127.0.0.1:{free_port()}"\n\n[providers.p]\ntype = "deepseek"\n')
         for command in ("status", "healthcheck"):

@@ -48,7 +48,8 @@ void print_keys(Context& context, const json& keys) {
     const std::string state = key["state"];
     const json& usage = key["usage"];
     table.add({key["id"].get<std::string>(), key["provider"].get<std::string>(),
-               Cell(state, colour_of_state(state)), distance(context, key["since"]),
+               Cell(state + (key["in_drill"] == true ? " (drill)" : ""), colour_of_state(state)),
+               distance(context, key["since"]),
                Cell(text_of(key["verdict"]), colour_of_verdict(text_of(key["verdict"]))),
                quota_cell(key["quotas"]), Cell::number(grouped(usage["requests"])),
                Cell::number(grouped(usage["input_tokens"].get<std::int64_t>() +
@@ -87,6 +88,11 @@ void print_troubles(Context& context, const json& status) {
                   << " is down: " << text_of(provider["incident"]) << "\n";
   }
   for (const json& pool : status["pools"]) {
+    if (!pool["drill"].is_null())
+      context.out << "\npool " << text_of(pool["id"])
+                  << " has a drill: " << text_of(pool["drill"]["key"])
+                  << " is treated as revoked, until " << text_of(pool["drill"]["until"])
+                  << " at the latest\n";
     if (!pool["problem"].get<std::string>().empty())
       context.out << "\n" << text_of(pool["problem"]) << "\n";
   }
@@ -165,6 +171,8 @@ void print_story(Context& context, const json& story, bool is_past) {
   if (story.contains("incident") && story["incident"].is_string())
     context.out << "its provider is down, nothing is concluded meanwhile: "
                 << text_of(story["incident"]) << "\n";
+  if (story.contains("in_drill") && story["in_drill"] == true)
+    context.out << "a drill is under way: its pools treat it as revoked, which it is not\n";
   if (story.contains("seems_to_share_account_with")) {
     for (const auto& [other, why] : story["seems_to_share_account_with"].items())
       context.out << "with " << other << ": " << text_of(why)

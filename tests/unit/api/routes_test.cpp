@@ -133,6 +133,32 @@ class FakeControl final : public Control {
     return ready<bool>(true);
   }
 
+  Pending<model::Drill> drill(DrillCommand command) override {
+    drilled = command;
+    if (command.key == "spare")
+      return ready<model::Drill>(fail(ErrorCode::conflict, "it would hurt"));
+    model::Drill drill;
+    drill.pool = command.pool;
+    drill.key = command.key;
+    drill.actor = command.actor;
+    return ready<model::Drill>(drill);
+  }
+  Pending<ImportReport> import_keys(ImportCommand command) override {
+    imported = std::move(command);
+    ImportReport report;
+    report.added = {"k2"};
+    report.changed = {{"k1", {"priority"}}};
+    report.unchanged = 3;
+    report.dry_run = imported.dry_run;
+    return ready<ImportReport>(report);
+  }
+  Pending<std::string> export_keys(std::shared_ptr<const Secret> passphrase,
+                                   const std::string&) override {
+    return ready<std::string>(passphrase ? "{\"keys\":[],\"sealed\":{}}" : "{\"keys\":[]}");
+  }
+
+  DrillCommand drilled;
+  ImportCommand imported;
   std::string asked_pool;
   std::vector<std::string> excluded;
   bool has_keys = true;
@@ -588,4 +614,58 @@ TEST_CASE("a report is read strictly and becomes a line of the native usage log"
       "\"cost_usd\" must be a number of dollars");
   surface.control.lags = true;
   CHECK(report(R"({"key":"k1","status":200})").status == 429);
+}
+
+TEST_CASE("a drill is started by an operator, on a key, for a time within bounds") {
+  Surface surface;
+  surface.add_token("consume-token-012345", model::Role::consume);
+  surface.add_token("operate-token-012345", model::Role::operate);
+  const auto start = [&](const char* token, const std::string& body) {
+    return *surface.ask("POST", "/api/v1/pools/{id}/drill", {"prod"}, body, surface.token(token))
+                .response;
+  };
+  CHECK(start("consume-token-012345", R"({"key":"k1"})").status == 403);
+  const auto started = start("operate-token-012345", R"({"key":"k1","for":"90s"})");
+  CHECK(started.status == 202);
+  CHECK(surface.control.drilled.at_most == std::chrono::seconds(90));
+  CHECK(surface.control.drilled.actor == "api:operate");
+  const json drill = json::parse(started.body);
+  CHECK(drill["key"] == "k1");
+  CHECK(drill["grade"].is_null());  // it is not over
+  CHECK(start("operate-token-012345", R"({"key":"spare"})").status == 409);
+  for (const char* bad : {"", "{}", R"({"key":1})", R"({"key":"k1","for":"9s"})",
+                          R"({"key":"k1","for":"61m"})", R"({"key":"k1","to":"k2"})"})
+    CHECK(start("operate-token-012345", bad).status == 400);
+  CHECK(surface
+            .ask("GET", "/api/v1/pools/{id}/drill", {"prod"}, "",
+                 surface.token("operate-token-012345"))
+            .response->status == 404);
+}
+
+TEST_CASE("keys are imported and exported by administrators, secrets with a passphrase only") {
+  Surface surface;
+  surface.add_token("operate-token-012345", model::Role::operate);
+  surface.add_token("admin-token-01234567", model::Role::admin);
+  CHECK(surface.ask("POST", "/api/v1/import", {}, "{}", surface.token("operate-token-012345"))
+            .response->status == 403);
+  CHECK(surface.ask("GET", "/api/v1/export", {}, "", surface.token("operate-token-012345"))
+            .response->status == 403);
+  auto headers = surface.token("admin-token-01234567");
+  const auto plain = surface.ask("GET", "/api/v1/export", {}, "", headers);
+  CHECK(plain.response->body == "{\"keys\":[]}");
+  CHECK(surface.ask("GET", "/api/v1/export", {}, "", headers, {{"with_secrets", "true"}})
+            .response->status == 400);
+  headers.emplace("x-keyherd-passphrase", "correct horse battery");
+  CHECK(surface.ask("GET", "/api/v1/export", {}, "", headers, {{"with_secrets", "true"}})
+            .response->body.find("sealed") != std::string::npos);
+  const auto imported = surface.ask("POST", "/api/v1/import", {}, R"({"keys":[]})", headers,
+                                    {{"dry_run", "true"}, {"name", "keys.csv"}});
+  CHECK(json::parse(imported.response->body) ==
+        json{{"added", {"k2"}},
+             {"changed", {{{"key", "k1"}, {"fields", {"priority"}}}}},
+             {"unchanged", 3},
+             {"secrets", 0},
+             {"dry_run", true}});
+  CHECK(surface.control.imported.name == "keys.csv");
+  CHECK(surface.control.imported.passphrase->reveal() == "correct horse battery");
 }
