@@ -103,10 +103,13 @@ class RunningAgent final : public Agent {
     KH_ASSIGN(installation_key_, installation_key(*store, *state));
     KH_TRY(open_keyring(config.agent, state->sealed));
     KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
-    start_workers(std::move(store), *setup, {std::move(state->cursors), std::move(state->seen)});
+    auto journal = open_audit(setup->config.agent, *state);
+    auto opened = check_audit(journal.get(), *state);
+    start_workers(std::move(store), std::move(journal), *setup,
+                  {std::move(state->cursors), std::move(state->seen)});
     engine_ = std::make_unique<Engine>(
         EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
-                      options_.log, published_, keyring_.get()});
+                      options_.log, published_, keyring_.get(), std::move(opened)});
     const Instant now = options_.clock.now();
     KH_TRY(engine_->start(setup, *state, now));
     engine_->step(now);
@@ -121,7 +124,7 @@ class RunningAgent final : public Agent {
 
   int port() const override { return server_->port(); }
 
-  void reload() override { start_reload({}); }
+  void reload() override { start_reload("signal", {}); }
 
   bool answers(std::chrono::nanoseconds within) override {
     const SteadyTime deadline = options_.clock.now().steady + within;
@@ -150,6 +153,7 @@ class RunningAgent final : public Agent {
       server_->stop();
     if (alerting_)
       alerting_->stop();
+    note_stop();
     if (workers_)
       workers_->stop_sources();  // no new evidence; what was read is still committed
     if (loop_.joinable()) {
@@ -165,6 +169,28 @@ class RunningAgent final : public Agent {
   SetupParts setup_parts() const {
     return SetupParts{options_.environment, options_.files, options_.redactor,
                       installation_key_,    keyring_.get(), listening_on_};
+  }
+
+  std::unique_ptr<audit::Journal> open_audit(const config::AgentSettings& agent,
+                                             const store::State& state) const {
+    if (agent.audit.empty())
+      return nullptr;
+    return audit::make_file_journal(
+        {agent.audit, static_cast<std::uint64_t>(agent.audit_max_bytes), audit_head(state)},
+        options_.files);
+  }
+
+  // An audit log that cannot be opened stops nobody: what it misses is written when it can be.
+  std::optional<audit::Appended> check_audit(audit::Journal* journal,
+                                             const store::State& state) const {
+    if (journal == nullptr)
+      return std::nullopt;
+    auto opened = journal->append({});
+    if (opened)
+      return std::move(*opened);
+    options_.log.error("{}; its entries wait in the state, nothing else is held up",
+                       opened.error().message);
+    return audit::Appended{audit_head(state), {}};
   }
 
   Status open_keyring(const config::AgentSettings& agent,
@@ -192,7 +218,8 @@ class RunningAgent final : public Agent {
     return secret;
   }
 
-  void start_workers(std::unique_ptr<store::Store> store, const Setup& setup, Tailed tailed) {
+  void start_workers(std::unique_ptr<store::Store> store, std::unique_ptr<audit::Journal> journal,
+                     const Setup& setup, Tailed tailed) {
     WorkerOptions workers{options_.files,
                           options_.clock,
                           options_.redactor,
@@ -212,15 +239,19 @@ class RunningAgent final : public Agent {
       if (server_)
         server_->wake();
     };
-    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(tailed));
+    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(journal),
+                                    std::move(tailed));
   }
 
   Status start_server(const Setup& setup) {
     control_ = make_control({published_,
                              [this](Event event) { return events_.try_push(std::move(event)); },
                              [this](auto job) { return workers_->try_with_store(std::move(job)); },
+                             [this](auto job) { return workers_->try_with_audit(std::move(job)); },
                              [this](Delivery lines) { return workers_->deliver(std::move(lines)); },
-                             [this](auto promise) { start_reload(std::move(promise)); },
+                             [this](const std::string& actor, auto promise) {
+                               start_reload(actor, std::move(promise));
+                             },
                              [this] {
                                if (server_)
                                  server_->wake();
@@ -270,6 +301,14 @@ class RunningAgent final : public Agent {
         });
   }
 
+  void note_stop() {
+    if (!loop_.joinable())
+      return;
+    static_cast<void>(events_.try_push(Call{[](Engine& engine, Instant now) {
+      engine.note({.act = model::AuditAct::stopped, .text = "in order"}, now);
+    }}));
+  }
+
   // From a worker, which must not lose what it found out; the loop drains the queue until the end.
   void post(Event event) {
     if (!events_.push(std::move(event), loop_.get_stop_token()))
@@ -285,14 +324,16 @@ class RunningAgent final : public Agent {
     }
   }
 
-  void start_reload(std::optional<Promise<std::vector<std::string>>> promise) {
+  void start_reload(const std::string& actor,
+                    std::optional<Promise<std::vector<std::string>>> promise) {
     MutexLock lock(reload_mutex_);
     if (stopped_)
       return;
     if (reloader_.joinable())
       reloader_.join();  // one at a time; each is short
-    reloader_ = std::jthread([this, promise](const std::stop_token& stop) {
+    reloader_ = std::jthread([this, actor, promise](const std::stop_token& stop) {
       auto outcome = load_and_apply(stop);
+      note_reload(actor, outcome);
       if (!outcome)
         options_.log.error("the configuration was not reloaded, the old one stays: {}",
                            outcome.error().message);
@@ -300,6 +341,19 @@ class RunningAgent final : public Agent {
         promise->set(std::move(outcome));
       server_->wake();
     });
+  }
+
+  void note_reload(const std::string& actor, const Result<std::vector<std::string>>& outcome) {
+    model::AuditEntry entry{
+        .actor = actor, .act = outcome ? model::AuditAct::reloaded : model::AuditAct::not_reloaded};
+    if (!outcome)
+      entry.text = outcome.error().message;
+    else if (outcome->empty())
+      entry.text = "nothing changed";
+    for (const std::string& line : outcome.value_or(std::vector<std::string>()))
+      entry.text += (entry.text.empty() ? "" : "; ") + line;
+    static_cast<void>(
+        events_.try_push(Call{[entry](Engine& engine, Instant now) { engine.note(entry, now); }}));
   }
 
   Result<std::vector<std::string>> load_and_apply(const std::stop_token& stop) {
@@ -332,6 +386,8 @@ class RunningAgent final : public Agent {
       return "agent.listen";
     if (before.state != after.state)
       return "agent.state";
+    if (before.audit != after.audit || before.audit_max_bytes != after.audit_max_bytes)
+      return "agent.audit";
     if (before.drop_metrics != after.drop_metrics)
       return "agent.drop_metrics";
     if (before.max_request_ids != after.max_request_ids ||
