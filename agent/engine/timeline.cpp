@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "base/time_text.hpp"
 
@@ -16,7 +17,9 @@ using api::TimelineEvent;
 using api::TimelineQuestion;
 using Events = std::vector<TimelineEvent>;
 
-constexpr std::size_t kMostOfKey = 2'000;
+// What is read of a key's history, and of how many keys: commits must not wait for long.
+constexpr std::size_t kMostOfKey = 1'000;
+constexpr std::size_t kMostKeys = 100;
 
 std::string text_of(const model::Evidence& evidence) {
   std::string text(model::to_string(evidence.verdict));
@@ -99,27 +102,51 @@ Status add_rotations(Events& events, store::Store& store, const TimelineQuestion
   return {};
 }
 
+// Those that rotated first.
+std::vector<std::string> keys_to_tell(const Events& rotations, const TimelineQuestion& question) {
+  std::vector<std::string> keys = question.keys;
+  std::set<std::string> rotated;
+  for (const TimelineEvent& event : rotations)
+    rotated.insert(event.key);
+  std::stable_partition(keys.begin(), keys.end(),
+                        [&](const std::string& key) { return rotated.contains(key); });
+  keys.resize(std::min(keys.size(), kMostKeys));
+  return keys;
+}
+
+Status add_key(Events& events, store::Store& store, const TimelineQuestion& question,
+               const std::string& key) {
+  const store::HistoryQuery query{key, question.to, kMostOfKey};
+  KH_ASSIGN(auto evidence, store.evidence(query));
+  std::erase_if(evidence,
+                [&](const auto& one) { return one.at < question.from || one.at >= question.to; });
+  add_evidence(events, key, evidence);
+  KH_ASSIGN(const auto changes, store.changes(query));
+  for (const model::StateChange& change : changes) {
+    if (change.at >= question.from && change.at < question.to)
+      events.push_back({change.at, "state", "", key, "",
+                        fmt::format("{} → {}: {}", model::to_string(change.from),
+                                    model::to_string(change.to), change.why)});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Events> recorded_events(store::Store& store, const TimelineQuestion& question) {
   Events events;
-  for (const std::string& key : question.keys) {
-    const store::HistoryQuery query{key, question.to, kMostOfKey};
-    KH_ASSIGN(auto evidence, store.evidence(query));
-    std::erase_if(evidence,
-                  [&](const auto& one) { return one.at < question.from || one.at >= question.to; });
-    add_evidence(events, key, evidence);
-    KH_ASSIGN(const auto changes, store.changes(query));
-    for (const model::StateChange& change : changes) {
-      if (change.at >= question.from && change.at < question.to)
-        events.push_back({change.at, "state", "", key, "",
-                          fmt::format("{} → {}: {}", model::to_string(change.from),
-                                      model::to_string(change.to), change.why)});
-    }
-  }
-  if (!question.keys.empty())
-    KH_TRY(add_usage(events, store, question));
   KH_TRY(add_rotations(events, store, question));
+  const std::vector<std::string> told = keys_to_tell(events, question);
+  for (const std::string& key : told)
+    KH_TRY(add_key(events, store, question, key));
+  if (!told.empty())
+    KH_TRY(add_usage(events, store, {question.from, question.to, question.pool, told}));
+  if (told.size() < question.keys.size())
+    events.push_back(
+        {question.from, "note", question.pool, "", "",
+         fmt::format("probes, states and usage of {} of its {} keys are told; ask for the "
+                     "others by name",
+                     told.size(), question.keys.size())});
   return events;
 }
 

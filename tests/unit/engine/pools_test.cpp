@@ -1,7 +1,10 @@
 // Pools at work, where they depend on hours, budgets and what usage logs show.
 
+#include <sys/stat.h>
 #include <catch2/catch.hpp>
+#include <fstream>
 
+#include "support/temp_dir.hpp"
 #include "world.hpp"
 
 using namespace keyherd;
@@ -252,4 +255,74 @@ TEST_CASE("restarts around the due minute fire once") {
   }
   world.advance(5min);
   CHECK(by_schedule_count(world) == 1);
+}
+
+// The issuer is a command; every secret that it makes ends in ten days.
+TEST_CASE("a secret that ends by itself is known to end, over a restart, until it is replaced") {
+  const TempDir dir;
+  const std::string command = dir / "issue";
+  std::ofstream(command) << R"(#!/bin/sh
+read order
+case "$order" in
+*create*) n=$(cat "$(dirname "$0")/n" 2>/dev/null || echo 0); n=$((n + 1))
+  echo $n > "$(dirname "$0")/n"
+  echo '{"id":"id-'$n'","secret":"sk-world-minted-'$n'","expires_at":"2026-05-1'$n'T00:00:00Z"}' ;;
+*find*) echo '{"keys":[]}' ;;
+*) echo '{}' ;;
+esac
+)";
+  REQUIRE(::chmod(command.c_str(), 0700) == 0);
+  World world(R"(
+[agent]
+state = ":memory:"
+master_key = "env:MASTER"
+[providers.p]
+type = "deepseek"
+[issuers.vendor]
+type = "command"
+command = [")" +
+              command +
+              R"("]
+[keys.a]
+provider = "p"
+secret = "keyring:a"
+[keys.b]
+provider = "p"
+secret = "keyring:b"
+expires_at = 2026-05-02T00:00:00Z
+[pools.prod]
+keys = ["a", "b"]
+mode = "command"
+issuer = "vendor"
+publish = [{ file = "prod.json" }]
+)");
+  world.start();
+  world.advance(1min);
+  REQUIRE(world.active("prod") == "a");
+  const auto date = [](int day) {
+    return parse_rfc3339("2026-05-" + std::to_string(day) + "T00:00:00Z").value();
+  };
+  REQUIRE(world.key("a").key.expires_at);
+  CHECK(*world.key("a").key.expires_at == date(11));
+  CHECK(world.file("prod.json")["valid_until"] == "2026-05-02T00:00:00Z");  // a day ahead
+  world.start();
+  world.advance(1s);
+  REQUIRE(world.key("a").key.expires_at);
+  CHECK(*world.key("a").key.expires_at == date(11));
+  world.call([](engine::Engine& engine, Instant now) {
+    engine.rotate({"prod", {}, "", "api:admin", false}, now);
+  });
+  world.advance(1min);
+  REQUIRE(world.active("prod") == "b");
+  // The configuration's own date comes first.
+  CHECK(*world.key("b").key.expires_at == parse_rfc3339("2026-05-02T00:00:00Z").value());
+  const auto rows = world.store->rotations("prod", 10).value();
+  const auto& steps = rows.front().steps;
+  CHECK(std::any_of(steps.begin(), steps.end(), [](const auto& step) {
+    return step.note == "id-2, expires at 2026-05-12T00:00:00Z";
+  }));
+  // The last secret is ended: what has no secret does not expire.
+  world.advance(90min);
+  CHECK_FALSE(world.key("a").secret_loaded);
+  CHECK_FALSE(world.key("a").key.expires_at);
 }
