@@ -1,5 +1,6 @@
 #include "engine/agent.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 
 #include <algorithm>
@@ -74,6 +75,11 @@ Result<store::State> load_state(const config::AgentSettings& agent, const FileSy
   if (!state)
     return fail(with_context(state.error(), "loading " + agent.state));
   return state;
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 class RunningAgent final : public Agent {
@@ -347,11 +353,10 @@ class RunningAgent final : public Agent {
     model::AuditEntry entry{
         .actor = actor, .act = outcome ? model::AuditAct::reloaded : model::AuditAct::not_reloaded};
     if (!outcome)
-      entry.text = outcome.error().message;
-    else if (outcome->empty())
-      entry.text = "nothing changed";
-    for (const std::string& line : outcome.value_or(std::vector<std::string>()))
-      entry.text += (entry.text.empty() ? "" : "; ") + line;
+      entry.text = one_line(outcome.error().message);
+    else
+      entry.text =
+          outcome->empty() ? "nothing changed" : fmt::format("{}", fmt::join(*outcome, "; "));
     static_cast<void>(
         events_.try_push(Call{[entry](Engine& engine, Instant now) { engine.note(entry, now); }}));
   }
