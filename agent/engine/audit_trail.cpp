@@ -15,8 +15,8 @@ namespace {
 // More than a busy day of a large herd; about as much memory as a thousand keys.
 constexpr std::size_t kMostWaiting = 10'000;
 constexpr std::size_t kMostLinesAtOnce = 500;
-constexpr std::chrono::seconds kFirstPause{1};
-constexpr std::chrono::seconds kLongestPause{60};
+constexpr std::chrono::seconds kFirstRetry{1};
+constexpr std::chrono::seconds kLongestRetry{60};
 constexpr const char* kHeadSetting = "audit_head";
 
 }  // namespace
@@ -106,7 +106,7 @@ void AuditTrail::written(const AuditWritten& event, Instant now) {
   in_flight_ = false;
   if (!event.outcome) {
     ++failures_;
-    back_off_ = std::clamp<std::chrono::nanoseconds>(back_off_ * 2, kFirstPause, kLongestPause);
+    back_off_ = std::clamp<std::chrono::nanoseconds>(back_off_ * 2, kFirstRetry, kLongestRetry);
     retry_at_ = now.steady + back_off_;
     if (std::exchange(problem_, event.outcome.error().message) != problem_)
       log_.error("{}; its entries wait in the state, nothing else is held up", problem_);
