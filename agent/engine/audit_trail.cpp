@@ -13,7 +13,7 @@ namespace keyherd::engine {
 namespace {
 
 // More than a busy day of a large herd; about as much memory as a thousand keys.
-constexpr std::size_t kMostWaiting = 10'000;
+constexpr std::size_t kMostEntriesWaiting = 10'000;
 constexpr std::size_t kMostLinesAtOnce = 500;
 constexpr std::chrono::seconds kFirstRetry{1};
 constexpr std::chrono::seconds kLongestRetry{60};
@@ -68,7 +68,7 @@ void AuditTrail::note_mended(const std::vector<std::string>& what, Instant now) 
 void AuditTrail::note(model::AuditEntry entry, Instant now) {
   if (!enabled_)
     return;
-  if (waiting_.size() >= kMostWaiting) {
+  if (waiting_.size() >= kMostEntriesWaiting) {
     ++dropped_;
     return;
   }
