@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "model/audit.hpp"
 #include "model/evidence.hpp"
 #include "model/health.hpp"
 #include "model/pool.hpp"
@@ -111,6 +112,32 @@ struct Firing {
   std::string local;  // in the schedule's own zone, with its offset
 };
 
+// Which entries of the audit log; empty: all.
+struct AuditQuestion {
+  std::optional<WallTime> from;
+  std::optional<WallTime> to;  // exclusive
+  std::string pool;
+  std::string key;
+  std::size_t limit = 1'000;  // the newest ones
+};
+
+struct TimelineQuestion {
+  WallTime from;
+  WallTime to;                    // exclusive
+  std::string pool;               // whose rotations and decisions; empty: no pool's
+  std::vector<std::string> keys;  // whose probes, states and usage
+};
+// What happened to a pool or a key, from all that the agent has on record.
+struct TimelineEvent {
+  WallTime at;
+  std::string what;  // "probe", "log", "state", "rotation", "usage", or the act of an audit entry
+  std::string pool;
+  std::string key;
+  std::string actor;  // of rotations that begin and of audit entries
+  std::string text;
+};
+inline constexpr std::size_t kMostTimelineEvents = 5'000;
+
 class Control {
  public:
   virtual ~Control() = default;
@@ -123,7 +150,7 @@ class Control {
   // conflict (another one is running: the message names it), unavailable.
   virtual Pending<model::Rotation> rotate(RotateCommand command) = 0;
   // The evidence of a probe made now.
-  virtual Pending<model::Evidence> probe(const std::string& key) = 0;
+  virtual Pending<model::Evidence> probe(const std::string& key, const std::string& actor) = 0;
   virtual Pending<model::KeyHealth> pause(const std::string& key, const std::string& actor) = 0;
   virtual Pending<model::KeyHealth> resume(const std::string& key, const std::string& actor) = 0;
   // What was believed of the key at that moment (nothing: now) and what had led to it.
@@ -135,7 +162,7 @@ class Control {
   // goes. Errors: not_found, conflict (another drill; or it would hurt).
   virtual Pending<model::Drill> drill(DrillCommand command) = 0;
   // What changed, a line each. Error invalid: the configuration is bad, the old one stays.
-  virtual Pending<std::vector<std::string>> reload() = 0;
+  virtual Pending<std::vector<std::string>> reload(const std::string& actor) = 0;
 
   // From the store's history.
   // An answer made where the history may be read, so that no list of all rows is needed.
@@ -155,6 +182,10 @@ class Control {
   virtual Pending<std::vector<model::Rotation>> rotations(const std::string& pool,
                                                           std::size_t limit) = 0;
 
+  // Oldest first. Error not_found: no audit log is kept.
+  virtual Pending<std::vector<model::AuditEntry>> audit(AuditQuestion question) = 0;
+  // By time; the newest kMostTimelineEvents.
+  virtual Pending<std::vector<TimelineEvent>> timeline(TimelineQuestion question) = 0;
   // All of the document or, with an error, nothing: keys that are new, and other fields for those
   // that an earlier import brought. Errors: invalid (all problems, a line each), conflict, denied
   // (another passphrase).

@@ -14,7 +14,7 @@ namespace keyherd::api {
 struct Principal {
   model::Role role = model::Role::metrics;
   std::vector<std::string> pools{};  // empty: not confined
-  std::string name{};                // of a user; a token has none
+  std::string name{};                // of the user or the token; empty: the token has none
 
   [[nodiscard]] bool may_see_pool(std::string_view pool) const;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/audit_answer.hpp"
 #include "api/bodies.hpp"
 #include "api/dispensing.hpp"
 #include "api/event_feed.hpp"
@@ -69,8 +70,8 @@ class Api {
     return plain(503, "Keyherd is not ready: " + snapshot->agent.not_ready_because + "\n");
   }
 
-  Answer reload(const ServerRequest&) const {
-    return when_ready<std::vector<std::string>>(parts_.clock, parts_.control.reload(),
+  Answer reload(const ServerRequest& request) const {
+    return when_ready<std::vector<std::string>>(parts_.clock, parts_.control.reload(actor(request)),
                                                 [](const std::vector<std::string>& lines) {
                                                   return respond(200, {{"changes", lines}});
                                                 });
@@ -120,7 +121,8 @@ class Api {
 
   Answer probe(const ServerRequest& request) const {
     return command_on_key<model::Evidence>(
-        request, [&](const std::string& id) { return parts_.control.probe(id); }, evidence_json);
+        request, [&](const std::string& id) { return parts_.control.probe(id, actor(request)); },
+        evidence_json);
   }
   Answer pause(const ServerRequest& request) const {
     return command_on_key<model::KeyHealth>(
@@ -202,6 +204,12 @@ class Api {
   }
 
   Answer events(const ServerRequest& request) const { return event_feed(parts_, request); }
+  Answer audit(const ServerRequest& request) const {
+    return audit_answer(parts_, caller_of(request), request);
+  }
+  Answer timeline(const ServerRequest& request) const {
+    return timeline_answer(parts_, caller_of(request), request);
+  }
 
   Answer schedule(const ServerRequest& request) const {
     const auto count = parse_int(request.parameter("count").value_or("10"));
@@ -232,7 +240,7 @@ class Api {
 
   Answer unaccounted(const ServerRequest& request) const {
     constexpr std::chrono::hours kDefaultRange{24};
-    auto range = usage_range(request);
+    auto range = range_of(parts_, request);
     if (!range)
       return respond_error(range.error());
     if (!range->from)
@@ -273,19 +281,11 @@ class Api {
     response.status = 304;
     return response;
   }
-  Result<UsageRange> usage_range(const ServerRequest& request) const {
-    UsageRange range;
-    for (const auto& [name, into] : {std::pair{"from", &range.from}, std::pair{"to", &range.to}}) {
-      if (const auto text = request.parameter(name)) {
-        KH_ASSIGN(*into,
-                  parse_usage_time(*text, parts_.control.timezone(), parts_.clock.now().wall));
-      }
-    }
-    return range;
-  }
+  // "api:operate", "api:operate:alice".
   static std::string actor(const ServerRequest& request) {
     const Principal& who = caller_of(request);
-    return "api:" + (who.name.empty() ? std::string(model::to_string(who.role)) : who.name);
+    return "api:" + std::string(model::to_string(who.role)) +
+           (who.name.empty() ? "" : ":" + who.name);
   }
 
   const model::PoolView* visible_pool(const model::Snapshot& snapshot,
@@ -397,6 +397,14 @@ const std::vector<Row>& rows() {
       {{"GET", "/api/v1/events", Role::read, "What happens, as server-sent events"},
        0,
        &Api::events},
+      {{"GET", "/api/v1/audit", Role::operate,
+        "The audit log; ?from=&to=&pool=&key=&limit=, oldest first"},
+       0,
+       &Api::audit},
+      {{"GET", "/api/v1/timeline", Role::read,
+        "What happened to ?pool=ID or ?key=ID; ?from=&to=, else the last 6 hours"},
+       0,
+       &Api::timeline},
       {{"GET", "/api/v1/schedule", Role::read, "The next firings"}, 0, &Api::schedule},
       {{"GET", "/api/v1/usage", Role::read,
         "Accounting; ?by=key,model,day&from=&to=&timezone=&limit=, filters like &pool=prod"},

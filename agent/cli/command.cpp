@@ -30,6 +30,14 @@ const std::vector<Command>& command_table() {
       {"unfreeze", "let automation go on", "  keyherd unfreeze prod\n", define_unfreeze},
       {"history", "the rotations of a pool with their steps",
        "  keyherd history\n  keyherd history prod --steps\n", define_history},
+      {"timeline", "an incident as it went: probes, usage, rotations and decisions by time",
+       "  keyherd timeline prod --from 2h\n  keyherd timeline deepseek-prod-1 --from "
+       "2026-11-23T02:00:00Z --to 2026-11-23T03:00:00Z\n",
+       define_timeline},
+      {"audit", "what was decided and done, by whom; whether the log is whole",
+       "  keyherd audit --pool prod --from 7d\n  keyherd audit --key deepseek-prod-1 --json\n"
+       "  keyherd audit verify\n",
+       define_audit},
       {"drill", "treat a key as revoked, and measure the failover",
        "  keyherd drill prod --key deepseek-prod-1\n"
        "  keyherd drill prod --key deepseek-prod-1 --for 10m --json\n",

@@ -28,6 +28,7 @@ struct Command {
 // In the order in which help shows them.
 const std::vector<Command>& command_table();
 
+Action define_audit(CLI::App& app);
 Action define_call(CLI::App& app);
 Action define_check(CLI::App& app);
 Action define_completion(CLI::App& app);
@@ -52,6 +53,7 @@ Action define_sandbox(CLI::App& app);
 Action define_schedule(CLI::App& app);
 Action define_simulate(CLI::App& app);
 Action define_status(CLI::App& app);
+Action define_timeline(CLI::App& app);
 Action define_usage(CLI::App& app);
 Action define_version(CLI::App& app);
 

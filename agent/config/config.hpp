@@ -25,6 +25,7 @@ struct WebToken {
   model::Role role = model::Role::metrics;
   std::vector<std::string> pools;  // confined to these; empty: not confined
   model::SecretRef token;
+  std::string name{};  // for the audit log
 };
 
 // Signs in with a password (HTTP Basic).
@@ -58,9 +59,11 @@ struct ClientSettings {
 };
 
 struct AgentSettings {
-  std::string listen_address = "127.0.0.1";  // without brackets; "localhost" is possible
-  int listen_port = 9925;                    // 0: any free one
-  std::string state = "keyherd.db";          // resolved path, or ":memory:"
+  std::string listen_address = "127.0.0.1";   // without brackets; "localhost" is possible
+  int listen_port = 9925;                     // 0: any free one
+  std::string state = "keyherd.db";           // resolved path, or ":memory:"
+  std::string audit = "keyherd.audit.jsonl";  // resolved path; empty: no audit log is kept
+  std::int64_t audit_max_bytes = 64LL * 1024 * 1024;
   std::optional<model::SecretRef> master_key;
   std::vector<std::string> key_files;  // patterns, resolved
   std::vector<std::string> drop_metrics;

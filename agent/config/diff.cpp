@@ -41,6 +41,8 @@ void compare(const AgentSettings& a, const AgentSettings& b, Changes& changes) {
   changes.compare("log_format", a.log_format == b.log_format);
   changes.compare("log_level", a.log_level == b.log_level);
   changes.compare("keep_request_ids", a.keep_request_ids == b.keep_request_ids);
+  changes.compare("audit", a.audit == b.audit);
+  changes.compare("audit_max_bytes", a.audit_max_bytes == b.audit_max_bytes);
   changes.compare("master_key", a.master_key == b.master_key);
   changes.compare("max_request_ids", a.max_request_ids == b.max_request_ids);
   changes.compare("price_file", a.price_file == b.price_file);
@@ -134,6 +136,7 @@ void compare(const model::Pool& a, const model::Pool& b, Changes& changes) {
   changes.compare("mode", a.mode == b.mode);
   changes.compare("overlap", a.overlap == b.overlap);
   changes.compare("publish", a.publish == b.publish);
+  changes.compare("ramp", a.ramp == b.ramp);
   changes.compare("recovery_wait", a.recovery_wait == b.recovery_wait);
   changes.compare("quiet_for", a.quiet_for == b.quiet_for);
   changes.compare("rotate_on", a.rotate_on == b.rotate_on);
@@ -186,8 +189,8 @@ void compare_lists(std::string_view section, const std::vector<T>& before,
 bool same_tokens(const std::vector<WebToken>& before, const std::vector<WebToken>& after) {
   return std::equal(before.begin(), before.end(), after.begin(), after.end(),
                     [](const WebToken& a, const WebToken& b) {
-                      return std::tie(a.role, a.pools, a.token) ==
-                             std::tie(b.role, b.pools, b.token);
+                      return std::tie(a.role, a.pools, a.token, a.name) ==
+                             std::tie(b.role, b.pools, b.token, b.name);
                     });
 }
 
@@ -218,6 +221,8 @@ std::string needs_restart(const AgentSettings& before, const AgentSettings& afte
     return "agent.listen";
   if (before.state != after.state)
     return "agent.state";
+  if (before.audit != after.audit || before.audit_max_bytes != after.audit_max_bytes)
+    return "agent.audit";
   if (before.drop_metrics != after.drop_metrics)
     return "agent.drop_metrics";
   if (before.max_request_ids != after.max_request_ids ||

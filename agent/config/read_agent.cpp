@@ -20,6 +20,16 @@ void read_agent(const TableReader& reader, Spec& spec) {
       reader.error("state", "this version keeps its state in an SQLite file: expected a path");
     agent.state = *written == ":memory:" ? *written : reader.path("state").value_or(*written);
   }
+  // Beside the state: "keyherd.db" has "keyherd.audit.jsonl".
+  if (reader.has("audit"))
+    agent.audit = reader.text("audit") == "" ? "" : reader.path("audit").value_or("");
+  else if (agent.state == ":memory:")
+    agent.audit.clear();
+  else
+    agent.audit = (agent.state.ends_with(".db") ? agent.state.substr(0, agent.state.size() - 3)
+                                                : agent.state) +
+                  ".audit.jsonl";
+  agent.audit_max_bytes = reader.integer("audit_max_bytes").value_or(agent.audit_max_bytes);
   agent.master_key = reader.secret("master_key");
   spec.key_files = reader.place_of("key_files");
   for (const std::string& pattern : reader.texts("key_files").value_or(std::vector<std::string>()))

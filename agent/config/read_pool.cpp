@@ -210,6 +210,7 @@ void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
   pool.min_stay = reader.duration("min_stay").value_or(pool.min_stay);
   pool.rotations_per_hour =
       static_cast<int>(reader.integer("rotations_per_hour").value_or(pool.rotations_per_hour));
+  pool.ramp = reader.duration("ramp").value_or(pool.ramp);
   pool.recovery_wait = reader.duration("recovery_wait").value_or(pool.recovery_wait);
   spec.pool_places.push_back(reader.place());
   spec.config.pools.push_back(std::move(pool));

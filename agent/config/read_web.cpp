@@ -24,7 +24,8 @@ void read_token(const TableReader& reader, Spec& spec) {
   Pools pools = read_pools(reader);
   spec.has_callers = true;
   if (role && token)
-    spec.config.tokens.push_back({*role, std::move(pools), std::move(*token)});
+    spec.config.tokens.push_back(
+        {*role, std::move(pools), std::move(*token), reader.id("name").value_or("")});
 }
 
 void read_user(const std::string& name, const TableReader& reader, Spec& spec) {

@@ -42,6 +42,16 @@ constexpr std::array kAgent{
           .type = Type::path,
           .fallback = "\"keyherd.db\"",
           .doc = "SQLite file for counters, journal and keyring; `:memory:` keeps nothing."},
+    Field{.name = "audit",
+          .type = Type::path,
+          .doc =
+              "The [audit log](audit.md); without it beside the state, `keyherd.audit.jsonl` for "
+              "`keyherd.db`. `\"\"` keeps none."},
+    Field{.name = "audit_max_bytes",
+          .type = Type::integer,
+          .fallback = "67108864",
+          .range = {4096, 1e12},
+          .doc = "A file of the audit log that has grown beyond it is put aside."},
     Field{
         .name = "master_key", .type = Type::secret, .doc = "Seals the keyring in the state file."},
     Field{.name = "key_files",
@@ -361,6 +371,10 @@ constexpr std::array kToken{
           .choices = "metrics read consume operate admin",
           .doc = "What its bearer may do; each role includes the ones before it."},
     Field{.name = "token", .type = Type::secret, .required = true, .doc = "Where the token is."},
+    Field{
+        .name = "name",
+        .type = Type::id,
+        .doc = "Whose it is, for the [audit log](audit.md): what its bearer does is told with it."},
     Field{.name = "pools",
           .type = Type::ids,
           .fallback = "[]",

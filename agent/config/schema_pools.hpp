@@ -48,7 +48,7 @@ inline constexpr std::array kPool{
     Field{.name = "strategy",
           .type = Type::choice,
           .fallback = "\"priority\"",
-          .choices = "round_robin priority quota_aware least_used lowest_latency",
+          .choices = "round_robin priority quota_aware least_used lowest_latency cheapest",
           .doc = "Which key comes next."},
     Field{
         .name = "schedule",
@@ -85,8 +85,9 @@ inline constexpr std::array kPool{
     Field{.name = "rotate_on",
           .type = Type::choices,
           .fallback = "[\"dead\", \"exhausted\"]",
-          .choices = "dead exhausted throttled degraded",
-          .doc = "States of the active key that start a rotation."},
+          .choices = "dead exhausted throttled degraded dear",
+          .doc = "States of the active key that start a rotation; `dear`: its price is above its "
+                 "lowest at this hour, and another key costs less."},
     Field{.name = "publish",
           .type = Type::table_list,
           .fallback = "[]",
@@ -104,7 +105,8 @@ inline constexpr std::array kPool{
           .type = Type::integer,
           .fallback = "1",
           .range = {1, 100'000},
-          .doc = "Fewer usable keys are worth an alert."},
+          .doc = "Fewer usable keys are worth an alert, and automation ends no key at its provider "
+                 "that would leave fewer."},
     Field{.name = "slo_objective",
           .type = Type::ratio,
           .fallback = "0.999",
@@ -131,6 +133,13 @@ inline constexpr std::array kPool{
           .doc =
               "With `priority`: how long a better key must have been healthy again before the pool "
               "returns to it."},
+    Field{.name = "ramp",
+          .type = Type::duration,
+          .fallback = "\"0s\"",
+          .range = {0, 7 * kDay},
+          .doc =
+              "A key that was out of service takes up its full share over this time: `next` hands "
+              "it out more and more often, and rotations that can wait prefer others."},
     Field{.name = "mode",
           .type = Type::choice,
           .fallback = "\"switch\"",

@@ -1,5 +1,6 @@
 #include "engine/agent.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 
 #include <algorithm>
@@ -19,12 +20,11 @@
 #include "engine/engine.hpp"
 #include "engine/importer.hpp"
 #include "engine/job_line.hpp"
+#include "engine/opening.hpp"
 #include "engine/published.hpp"
 #include "engine/workers.hpp"
 #include "metrics/catalogue.hpp"
 #include "net/server.hpp"
-#include "store/memory_store.hpp"
-#include "store/sqlite_store.hpp"
 
 namespace keyherd::engine {
 
@@ -36,47 +36,10 @@ constexpr std::size_t kMostWaiting = 5'000;
 constexpr std::size_t kMostConnections = 8'192;
 constexpr std::chrono::seconds kReloadPatience{20};
 constexpr std::size_t kMostJobs = 32;
-constexpr std::string_view kInstallationKey = "installation_key";
 
-// Whoever may write the directory may put another file in the state's place.
-Status check_directory(const std::string& state, const FileSystem& files) {
-  constexpr unsigned kOthersMayWrite = 0002;
-  constexpr unsigned kSticky = 01000;
-  const std::string directory = directory_of(state);
-  const auto stat = files.stat(directory);
-  if (stat && (stat->mode & kOthersMayWrite) != 0 && (stat->mode & kSticky) == 0)
-    return fail(ErrorCode::denied, "agent.state: everybody may write the directory " + directory +
-                                       "; run: chmod o-w " + directory);
-  return {};
-}
-
-Result<std::unique_ptr<store::Store>> open_store(const config::AgentSettings& agent,
-                                                 const FileSystem& files) {
-  if (agent.state == ":memory:")
-    return store::make_memory_store();
-  KH_TRY(check_directory(agent.state, files));
-  return store::open_sqlite_store({agent.state, false});
-}
-
-// The key of this installation's fingerprints: made once, kept in the store.
-Result<std::string> installation_key(store::Store& store, const store::State& state) {
-  if (const auto known = state.settings.find(std::string(kInstallationKey));
-      known != state.settings.end())
-    return known->second;
-  store::Batch batch;
-  const std::string key = to_hex(random_bytes(32));
-  batch.settings[std::string(kInstallationKey)] = key;
-  KH_TRY(store.commit(batch));
-  return key;
-}
-
-Result<store::State> load_state(const config::AgentSettings& agent, const FileSystem& files,
-                                std::unique_ptr<store::Store>& store) {
-  KH_ASSIGN(store, open_store(agent, files));
-  auto state = store->load();
-  if (!state)
-    return fail(with_context(state.error(), "loading " + agent.state));
-  return state;
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 class RunningAgent final : public Agent {
@@ -91,27 +54,20 @@ class RunningAgent final : public Agent {
 
   Status start(config::Config config) {
     make_exposition(config.agent.drop_metrics);
-    std::unique_ptr<store::Store> store;
-    auto state = load_state(config.agent, options_.files, store);
-    if (!state && state.error().code == ErrorCode::corrupt && options_.replace_corrupt_state) {
-      store.reset();
-      KH_ASSIGN(const std::string aside,
-                store::set_aside_sqlite_file(config.agent.state, options_.clock.now().wall));
-      options_.log.error("{}; it is kept as {}: all totals and beliefs begin anew",
-                         state.error().message, aside);
-      state = load_state(config.agent, options_.files, store);
-    }
-    if (!state)
-      return fail(state.error());
-    KH_ASSIGN(installation_key_, installation_key(*store, *state));
-    KH_TRY(open_keyring(config.agent, state->sealed));
+    KH_ASSIGN(OpenState opened,
+              open_state(config.agent, {options_.files, options_.clock,
+                                        options_.replace_corrupt_state, options_.log}));
+    installation_key_ = opened.installation_key;
+    KH_TRY(open_keyring(config.agent, opened.state.sealed));
     KH_ASSIGN(auto setup, make_setup(std::move(config), setup_parts(), {}));
-    start_workers(std::move(store), *setup, {std::move(state->cursors), std::move(state->seen)});
+    OpenAudit audit = open_audit(setup->config.agent, opened.state, options_.files, options_.log);
+    start_workers(std::move(opened.store), std::move(audit.journal), *setup,
+                  {std::move(opened.state.cursors), std::move(opened.state.seen)});
     engine_ = std::make_unique<Engine>(
         EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
-                      options_.log, published_, keyring_.get()});
+                      options_.log, published_, keyring_.get(), std::move(audit.checked)});
     const Instant now = options_.clock.now();
-    KH_TRY(engine_->start(setup, *state, now));
+    KH_TRY(engine_->start(setup, opened.state, now));
     engine_->step(now);
     KH_TRY(start_server(*setup));
     loop_ = std::jthread([this](const std::stop_token& stop) { run_loop(stop); });
@@ -124,7 +80,7 @@ class RunningAgent final : public Agent {
 
   int port() const override { return server_->port(); }
 
-  void reload() override { start_reload({}); }
+  void reload() override { start_reload("signal", {}); }
 
   bool answers(std::chrono::nanoseconds within) override {
     const SteadyTime deadline = options_.clock.now().steady + within;
@@ -149,6 +105,7 @@ class RunningAgent final : public Agent {
       server_->stop();
     if (alerting_)
       alerting_->stop();
+    note_stop();
     if (workers_)
       workers_->stop_sources();  // no new evidence; what was read is still committed
     if (loop_.joinable()) {
@@ -191,7 +148,8 @@ class RunningAgent final : public Agent {
     return secret;
   }
 
-  void start_workers(std::unique_ptr<store::Store> store, const Setup& setup, Tailed tailed) {
+  void start_workers(std::unique_ptr<store::Store> store, std::unique_ptr<audit::Journal> journal,
+                     const Setup& setup, Tailed tailed) {
     WorkerOptions workers{options_.files,
                           options_.clock,
                           options_.redactor,
@@ -211,15 +169,19 @@ class RunningAgent final : public Agent {
       if (server_)
         server_->wake();
     };
-    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(tailed));
+    workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(journal),
+                                    std::move(tailed));
   }
 
   Status start_server(const Setup& setup) {
     control_ = make_control({published_,
                              [this](Event event) { return events_.try_push(std::move(event)); },
                              [this](auto job) { return workers_->try_with_store(std::move(job)); },
+                             [this](auto job) { return workers_->try_with_audit(std::move(job)); },
                              [this](Delivery lines) { return workers_->deliver(std::move(lines)); },
-                             [this](auto promise) { start_reload(std::move(promise)); },
+                             [this](const std::string& actor, auto promise) {
+                               start_reload(actor, std::move(promise));
+                             },
                              [this](auto command, auto promise) {
                                start_import(std::move(command), std::move(promise));
                              },
@@ -275,6 +237,14 @@ class RunningAgent final : public Agent {
         });
   }
 
+  void note_stop() {
+    if (!loop_.joinable())
+      return;
+    static_cast<void>(events_.try_push(Call{[](Engine& engine, Instant now) {
+      engine.note({.act = model::AuditAct::stopped, .text = "in order"}, now);
+    }}));
+  }
+
   // From a worker, which must not lose what it found out; the loop drains the queue until the end.
   void post(Event event) {
     if (!events_.push(std::move(event), loop_.get_stop_token()))
@@ -302,9 +272,11 @@ class RunningAgent final : public Agent {
     return {ErrorCode::unavailable, "too many reloads and imports wait; try again"};
   }
 
-  void start_reload(std::optional<Promise<std::vector<std::string>>> promise) {
-    const bool taken = start_job([this, promise](const std::stop_token& stop) {
+  void start_reload(const std::string& actor,
+                    std::optional<Promise<std::vector<std::string>>> promise) {
+    const bool taken = start_job([this, actor, promise](const std::stop_token& stop) {
       auto outcome = load_and_apply(stop);
+      note_reload(actor, outcome);
       if (!outcome)
         options_.log.error("the configuration was not reloaded, the old one stays: {}",
                            outcome.error().message);
@@ -395,6 +367,18 @@ class RunningAgent final : public Agent {
       pause(stop);
     }
     return fail(ErrorCode::cancelled, "the agent is stopping");
+  }
+
+  void note_reload(const std::string& actor, const Result<std::vector<std::string>>& outcome) {
+    model::AuditEntry entry{
+        .actor = actor, .act = outcome ? model::AuditAct::reloaded : model::AuditAct::not_reloaded};
+    if (!outcome)
+      entry.text = one_line(outcome.error().message);
+    else
+      entry.text =
+          outcome->empty() ? "nothing changed" : fmt::format("{}", fmt::join(*outcome, "; "));
+    static_cast<void>(
+        events_.try_push(Call{[entry](Engine& engine, Instant now) { engine.note(entry, now); }}));
   }
 
   Result<std::vector<std::string>> load_and_apply(const std::stop_token& stop) {

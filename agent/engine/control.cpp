@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/reports.hpp"
+#include "engine/timeline.hpp"
 
 namespace keyherd::engine {
 
@@ -97,9 +98,10 @@ class LoopControl final : public api::Control {
       return engine.rotate(command, now).pending();
     });
   }
-  api::Pending<model::Evidence> probe(const std::string& key) override {
-    return call<model::Evidence>(
-        [key](Engine& engine, Instant now) { return engine.probe(key, now).pending(); });
+  api::Pending<model::Evidence> probe(const std::string& key, const std::string& actor) override {
+    return call<model::Evidence>([key, actor](Engine& engine, Instant now) {
+      return engine.probe(key, actor, now).pending();
+    });
   }
   api::Pending<model::KeyHealth> pause(const std::string& key, const std::string& actor) override {
     return call<model::KeyHealth>([key, actor](Engine& engine, Instant now) {
@@ -136,9 +138,9 @@ class LoopControl final : public api::Control {
     });
   }
 
-  api::Pending<std::vector<std::string>> reload() override {
+  api::Pending<std::vector<std::string>> reload(const std::string& actor) override {
     Promise<std::vector<std::string>> promise;
-    parts_.reload(promise);
+    parts_.reload(actor, promise);
     return promise.pending();
   }
 
@@ -198,6 +200,45 @@ class LoopControl final : public api::Control {
                                                        std::size_t limit) override {
     return ask_store<std::vector<model::Rotation>>(
         [pool, limit](store::Store& store) { return store.rotations(pool, limit); });
+  }
+
+  api::Pending<std::vector<model::AuditEntry>> audit(api::AuditQuestion question) override {
+    Promise<std::vector<model::AuditEntry>> promise;
+    const audit::Query query{question.from, question.to, question.pool, question.key,
+                             question.limit};
+    if (!parts_.with_audit([promise, query, notify = parts_.notify](audit::Journal& journal) {
+          promise.set(journal.read(query));
+          notify();
+        }))
+      promise.set(no_audit());
+    return promise.pending();
+  }
+  // First the store, then the audit log, each by its thread. Without an audit log it is told what
+  // the store knows.
+  api::Pending<std::vector<api::TimelineEvent>> timeline(api::TimelineQuestion question) override {
+    using Events = std::vector<api::TimelineEvent>;
+    Promise<Events> promise;
+    const bool taken = parts_.with_store([promise, question, notify = parts_.notify,
+                                          with_audit = parts_.with_audit](store::Store& store) {
+      auto recorded = recorded_events(store, question);
+      const auto answer = [promise, notify](Result<Events> events) {
+        promise.set(std::move(events));
+        notify();
+      };
+      if (!recorded) {
+        answer(std::move(recorded));
+        return;
+      }
+      const auto events = std::make_shared<Events>(std::move(*recorded));
+      if (!with_audit([answer, question, events](audit::Journal& journal) {
+            auto decided = decided_events(journal, question);
+            answer(join(std::move(*events), decided ? std::move(*decided) : Events{}));
+          }))
+        answer(join(std::move(*events), {}));
+    });
+    if (!taken)
+      promise.set(fail(ErrorCode::unavailable, "the store is too busy; try again"));
+    return promise.pending();
   }
 
   std::string timezone() const override { return parts_.published.setup()->config.agent.timezone; }
@@ -307,6 +348,12 @@ class LoopControl final : public api::Control {
     if (!taken)
       promise.set(fail(ErrorCode::unavailable, "the store is too busy; try again"));
     return promise.pending();
+  }
+
+  tl::unexpected<Error> no_audit() const {
+    return parts_.published.setup()->config.agent.audit.empty()
+               ? fail(ErrorCode::not_found, "no audit log is kept: agent.audit is \"\"")
+               : fail(ErrorCode::unavailable, "the audit log is too busy; try again");
   }
 
   ControlParts parts_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/pool_prices.hpp"
+
 namespace keyherd::engine {
 
 void Dispensing::configure(std::shared_ptr<const Setup> setup) {
@@ -66,8 +68,14 @@ std::shared_ptr<const rotation::Dispenser> Dispensing::make(const model::Pool& p
 std::shared_ptr<const rotation::Member> Dispensing::member(const model::Pool& pool,
                                                            const std::string& key, Instant now) {
   const KeyRecord& record = *parts_.record(key);
-  auto member = std::make_shared<rotation::Member>(
-      rotation::make_member(pool, *parts_.candidate(key, now), now.wall));
+  rotation::Candidate candidate = *parts_.candidate(key, now);
+  if (rotation::depends_on_prices(pool)) {
+    // Alike for all keys of a provider, whatever each was used for.
+    if (const auto price = mix_price(*setup_->providers.at(record.key.provider), {}, now.wall))
+      candidate.price = price->now;
+  }
+  auto member =
+      std::make_shared<rotation::Member>(rotation::make_member(pool, candidate, now.wall));
   // Where secrets are ended after a switch, only the one that was switched to lasts.
   if (pool.mode != model::RotationMode::switch_ && key != parts_.active(pool.id)) {
     member->tier = rotation::Member::Tier::unfit;

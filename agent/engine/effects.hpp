@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/journal.hpp"
 #include "model/issuer.hpp"
 #include "model/usage.hpp"
 #include "probe/prober.hpp"
@@ -46,6 +47,8 @@ class Effects {
   virtual void run_step(StepOrder order) = 0;
   // Runs a job on the store, in order; what it finds out it posts as an event.
   virtual void with_store(std::function<void(store::Store&)> job) = 0;
+  // The same on the audit log, by a thread of its own; never called when none is kept.
+  virtual void with_audit(std::function<void(audit::Journal&)> job) = 0;
   // A tally is committed: its source may be read on.
   virtual void acknowledge(const std::string& source, std::uint64_t batch) = 0;
   // It never will be: its source is no longer configured.

@@ -3,7 +3,6 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/time_text.hpp"
 #include "engine/retention.hpp"
@@ -26,6 +25,8 @@ constexpr std::chrono::hours kMinutesKept{24 * 32};
 
 Engine::Engine(const EngineOptions& options)
     : options_(options),
+      audit_(pipeline_, options.effects, options.log,
+             [post = options.post](AuditWritten event) { post(std::move(event)); }),
       herd_(pipeline_, options.log),
       probing_(herd_, pipeline_, options.effects, options.random),
       accounting_(herd_, pipeline_, options.effects, options.log),
@@ -47,8 +48,9 @@ DispensingParts Engine::dispensing_parts() {
 }
 
 PoolParts Engine::pool_parts() {
-  PoolParts parts{pipeline_, options_.effects, options_.random, options_.log, {}, {}, {}, {}, {},
-                  {},        nullptr};
+  PoolParts parts{
+      pipeline_, options_.effects, options_.random, options_.log, audit_, {}, {}, {}, {}, {}, {},
+      {},        nullptr};
   parts.candidates = [this](const model::Pool& pool, Instant now) { return candidates(pool, now); };
   parts.probe = [this](rotation::StepRequest step, std::shared_ptr<const Secret> secret,
                        Instant now) {
@@ -66,6 +68,12 @@ PoolParts Engine::pool_parts() {
   parts.pause = [this](const std::string& key, const std::string& actor, Instant now) {
     herd_.pause(key, actor, now);
   };
+  parts.expires = [this](const std::string& key, std::optional<WallTime> at) {
+    if (KeyRecord* record = herd_.find(key)) {
+      record->secret_expires_at = at;
+      herd_.touch(key);
+    }
+  };
   parts.keyring = options_.keyring;
   parts.probe_soon = [this](const std::string& key, Instant now) { probing_.probe_soon(key, now); };
   return parts;
@@ -80,6 +88,10 @@ Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& sta
   setup_ = std::move(setup);
   options_.published.set(setup_);
   agent_.started_at = now.wall;
+  audit_.restore(state, options_.audit, now);
+  audit_.note(
+      {.act = model::AuditAct::started, .text = "with the configuration " + setup_->config.file},
+      now);
   tend_history_at_ = now.steady + kTendFirst;
   take_thresholds();
   agent_.config_loaded_at = now.wall;
@@ -267,6 +279,11 @@ void Engine::on(HistoryTended event, Instant now) {
     tend_history_at_ = now.steady + kTendMore;
 }
 
+void Engine::on(const AuditWritten& event, Instant now) {
+  audit_.written(event, now);
+  changed_ = true;
+}
+
 void Engine::on(Call event, Instant now) {
   event.run(*this, now);
   options_.effects.notify_readers();
@@ -277,6 +294,7 @@ Result<model::KeyHealth> Engine::pause(const std::string& key, const std::string
   if (herd_.find(key) == nullptr)
     return fail(ErrorCode::not_found, "no key '" + key + "'");
   herd_.pause(key, actor, now);
+  audit_.note({.actor = actor, .act = model::AuditAct::paused, .key = key}, now);
   return *herd_.tracker().health(key);
 }
 
@@ -285,8 +303,16 @@ Result<model::KeyHealth> Engine::resume(const std::string& key, const std::strin
   if (herd_.find(key) == nullptr)
     return fail(ErrorCode::not_found, "no key '" + key + "'");
   herd_.resume(key, actor, now);
+  audit_.note({.actor = actor, .act = model::AuditAct::resumed, .key = key}, now);
   probing_.probe_soon(key, now);
   return *herd_.tracker().health(key);
+}
+
+Promise<model::Evidence> Engine::probe(const std::string& key, const std::string& actor,
+                                       Instant now) {
+  if (herd_.find(key) != nullptr)
+    audit_.note({.actor = actor, .act = model::AuditAct::probed, .key = key}, now);
+  return probing_.ask(key, now);
 }
 
 Promise<model::KeyStory> Engine::explain(const std::string& key, WallTime at, Instant now) {
@@ -345,6 +371,7 @@ SteadyTime Engine::step(Instant now) {
   probing_.run(now);
   changed_ = changed_ || probing_.in_flight() != in_flight;
   commit_if_due(now);
+  audit_.run(now);
   // An in-thread store has committed by now; its consequences belong to this step.
   settle_touched(now);
   tend_history_if_due(now);
@@ -365,10 +392,25 @@ void Engine::settle_touched(Instant now) {
     probing_.probe_soon(key, now);
   for (const std::string& id : touched.providers) {
     const auto record = herd_.providers().find(id);
-    if (record != herd_.providers().end())
+    if (record != herd_.providers().end()) {
+      note_incident(record->second, now);
       provider_views_[id] = provider_view(record->second);
+    }
     changed_ = true;
   }
+}
+
+void Engine::note_incident(const ProviderRecord& record, Instant now) {
+  const auto before = provider_views_.find(record.provider->id);
+  const bool was_up = before == provider_views_.end() || before->second->up;
+  const bool up = !record.incident.has_value();
+  if (up == was_up)
+    return;
+  audit_.note({.act = up ? model::AuditAct::incident_over : model::AuditAct::incident,
+               .provider = record.provider->id,
+               .text = up ? "its answers count again"
+                          : record.incident->why + "; no key of it is condemned meanwhile"},
+              now);
 }
 
 void Engine::tell_pools(const std::string& key) {
@@ -438,6 +480,7 @@ SteadyTime Engine::next_deadline(Instant now) const {
   sooner(pools_.next_due(now));
   sooner(drills_.next_due(now));
   sooner(pipeline_.retry_at());
+  sooner(audit_.next_due());
   sooner(tend_history_at_);
   if (!pipeline_.in_flight() && pipeline_.starts_fresh() &&
       (pipeline_.has_work() || accounting_.has_work(now)))
@@ -447,51 +490,6 @@ SteadyTime Engine::next_deadline(Instant now) const {
   if (changed_ && published_at_)
     sooner(*published_at_ + std::chrono::milliseconds(50));
   return std::max(deadline, now.steady);
-}
-
-// Of its latest requests, else of its last probe.
-static std::optional<std::chrono::nanoseconds> latency_of(const KeyRecord& record, WallTime now) {
-  if (const auto mean = record.latency.ratio(now))
-    return std::chrono::nanoseconds(std::llround(*mean * 1e6));
-  return record.last_probe ? std::optional(record.last_probe->latency) : std::nullopt;
-}
-
-std::vector<rotation::Candidate> Engine::candidates(const model::Pool& pool, Instant now) const {
-  std::vector<rotation::Candidate> members;
-  for (const std::string& id : pool.keys) {
-    if (auto member = candidate(id, now))
-      members.push_back(std::move(*member));
-  }
-  return members;
-}
-
-std::optional<rotation::Candidate> Engine::candidate(const std::string& id, Instant now) const {
-  const KeyRecord* record = herd_.find(id);
-  const model::KeyHealth* health = herd_.tracker().health(id);
-  if (record == nullptr || health == nullptr)
-    return std::nullopt;
-  rotation::Candidate member;
-  member.key = id;
-  member.limit_group = record->key.limit_group.empty() ? id : record->key.limit_group;
-  member.priority = record->key.priority;
-  member.state = health->state;
-  member.verdict = health->verdict;
-  member.verified = record->verified;
-  member.last_ok_at = record->last_ok_at;
-  member.probe_interval = probing_.interval(id);
-  member.secret_loaded = record->secret.secret != nullptr;
-  member.drilled = drills_.condemns(id);
-  member.frozen = herd_.providers().at(record->key.provider).incident.has_value();
-  member.state_since = health->since;
-  member.error_ratio = record->errors.ratio(now.wall);
-  member.latency = latency_of(*record, now.wall);
-  for (const auto& [model, counts] : record->usage_by_model)
-    member.tokens_used = model::saturating_add(member.tokens_used,
-                                               model::saturating_add(counts.input, counts.output));
-  member.quotas = accounting_.limits_of(record->key, now.wall);
-  member.cooldown_until = health->cooldown_until;
-  member.expires_at = record->key.expires_at;
-  return member;
 }
 
 }  // namespace keyherd::engine

@@ -14,6 +14,7 @@
 
 #include "base/random.hpp"
 #include "engine/accounting.hpp"
+#include "engine/audit_trail.hpp"
 #include "engine/commit_pipeline.hpp"
 #include "engine/dispensing.hpp"
 #include "engine/drills.hpp"
@@ -57,7 +58,7 @@ struct Call {
   std::function<void(Engine&, Instant)> run;
 };
 using Event = std::variant<ProbeFinished, TallyArrived, Committed, StepFinished, HistoryLoaded,
-                           HistoryTended, Call>;
+                           HistoryTended, AuditWritten, Call>;
 
 struct EngineOptions {
   Effects& effects;
@@ -67,6 +68,8 @@ struct EngineOptions {
   spdlog::logger& log;
   Published& published;
   store::Keyring* keyring = nullptr;  // none without agent.master_key; outlives the engine
+  // What the audit log said when it was opened; nothing: none is kept.
+  std::optional<audit::Appended> audit{};
 };
 
 class Engine {
@@ -79,6 +82,8 @@ class Engine {
   // again in a moment.
   Status reconfigure(std::shared_ptr<const Setup> setup, Instant now);
   void reload_failed(const std::string& why);
+  // An entry of the audit log by whoever acts on the agent from outside the loop.
+  void note(model::AuditEntry entry, Instant now) { audit_.note(std::move(entry), now); }
   // Messages about alerts, which another thread sends; they are counted with the publications.
   void count_notifications(std::string_view target, int good, int failed);
 
@@ -96,9 +101,7 @@ class Engine {
   Result<model::PoolView> unfreeze(const std::string& pool, const std::string& actor, Instant now) {
     return pools_.unfreeze(pool, actor, now);
   }
-  Promise<model::Evidence> probe(const std::string& key, Instant now) {
-    return probing_.ask(key, now);
-  }
+  Promise<model::Evidence> probe(const std::string& key, const std::string& actor, Instant now);
   // What is or was believed of the key and why: once all that is known now is in the store, or at
   // once, from what is stored, while nothing can be.
   Promise<model::KeyStory> explain(const std::string& key, WallTime at, Instant now);
@@ -121,10 +124,12 @@ class Engine {
   void on(StepFinished event, Instant now);
   void on(HistoryLoaded event, Instant now);
   void on(HistoryTended event, Instant now);
+  void on(const AuditWritten& event, Instant now);
   void on(Call event, Instant now);
 
   PoolParts pool_parts();
   DispensingParts dispensing_parts();
+  void note_incident(const ProviderRecord& record, Instant now);
   void adopt(const std::string& key, std::shared_ptr<const Secret> secret, const std::string& why,
              Instant now);
   void take_thresholds();
@@ -141,6 +146,8 @@ class Engine {
   void publish(Instant now);
   std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
   std::optional<rotation::Candidate> candidate(const std::string& key, Instant now) const;
+  void add_prices(const model::Pool& pool, std::vector<rotation::Candidate>& members,
+                  Instant now) const;
   std::shared_ptr<const model::KeyView> key_view(const KeyRecord& record, Instant now) const;
   std::shared_ptr<const model::ProviderView> provider_view(const ProviderRecord& record) const;
   model::AgentView agent_view(Instant now);
@@ -150,6 +157,7 @@ class Engine {
   std::shared_ptr<const Setup> setup_;
   std::map<std::string, std::string> adopted_aliases_;  // of secrets that came after the setup
   CommitPipeline pipeline_;
+  AuditTrail audit_;
   Herd herd_;
   Probing probing_;
   Accounting accounting_;

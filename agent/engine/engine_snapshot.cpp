@@ -100,6 +100,7 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
   view->key = record.key;
   if (view->key.limit_group.empty())
     view->key.limit_group = record.key.id;
+  view->key.expires_at = record.expires_at();
   view->fingerprint = record.secret.fingerprint;
   view->secret_loaded = record.secret.secret != nullptr;
   view->in_drill = drills_.concerns(record.key.id);
@@ -159,6 +160,10 @@ model::AgentView Engine::agent_view(Instant now) {
   view.rotation_duration = pools_.durations();
   view.notifications = pools_.notifications();
   view.notification_failures = pools_.notification_failures();
+  if (options_.audit) {
+    const AuditTrail::Counts counts = audit_.counts();
+    view.audit = model::AuditView{counts.entries, counts.waiting, counts.failures, counts.dropped};
+  }
   return view;
 }
 

@@ -86,6 +86,7 @@ void Herd::adopt(const std::string& key, std::shared_ptr<const Secret> secret,
   next.problem = secret ? "" : why;
   next.secret = std::move(secret);
   record->secret = next;
+  record->secret_expires_at.reset();
   adopted_[key] = std::move(next);
   pipeline_.next().settings[fingerprint_setting(key)] = record->secret.fingerprint;
   record->verified = false;
@@ -96,6 +97,11 @@ void Herd::adopt(const std::string& key, std::shared_ptr<const Secret> secret,
 
 void Herd::restore(const store::State& state, Instant now) {
   tracker_.restore(state.health, now);
+  // What a healthy key was before is not at hand: it may be ramping up.
+  for (const auto& [key, health] : state.health) {
+    if (KeyRecord* record = find(key))
+      record->recovered = health.state == model::KeyState::healthy;
+  }
   for (auto evidence = state.evidence.rbegin(); evidence != state.evidence.rend(); ++evidence) {
     KeyRecord* record = find(evidence->key);
     if (record == nullptr)
@@ -276,6 +282,10 @@ void Herd::apply(const health::Change& change) {
   }
   for (const model::StateChange& step : change.changes) {
     batch.changes.push_back(step);
+    if (KeyRecord* record = find(step.key))
+      record->recovered = step.to == model::KeyState::healthy &&
+                          step.from != model::KeyState::unknown &&
+                          step.from != model::KeyState::paused;
     log_.log(model::is_usable(step.to) ? spdlog::level::info : spdlog::level::warn,
              "key {}: {} -> {}: {}", step.key, model::to_string(step.from),
              model::to_string(step.to), step.why);

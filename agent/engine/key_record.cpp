@@ -6,6 +6,12 @@
 
 namespace keyherd::engine {
 
+std::optional<WallTime> KeyRecord::expires_at() const {
+  if (!key.expires_at || !secret_expires_at)
+    return key.expires_at ? key.expires_at : secret_expires_at;
+  return std::min(*key.expires_at, *secret_expires_at);
+}
+
 namespace {
 
 // Whether a verdict speaks of the key at all.

@@ -31,6 +31,15 @@ class ShareWindow {
   }
   // Nothing while there are too few requests to speak of a share.
   [[nodiscard]] std::optional<double> ratio(WallTime now) const {
+    const auto [requests, marked] = sums(now);
+    if (requests < kEnough)
+      return std::nullopt;
+    return static_cast<double>(marked) / static_cast<double>(requests);
+  }
+  [[nodiscard]] std::int64_t requests(WallTime now) const { return sums(now).first; }
+
+ private:
+  [[nodiscard]] std::pair<std::int64_t, std::int64_t> sums(WallTime now) const {
     const std::int64_t at = model::minute_of(now) / kSlotMinutes;
     std::int64_t requests = 0;
     std::int64_t marked = 0;
@@ -40,12 +49,9 @@ class ShareWindow {
       requests += slot.requests;
       marked += slot.marked;
     }
-    if (requests < kEnough)
-      return std::nullopt;
-    return static_cast<double>(marked) / static_cast<double>(requests);
+    return {requests, marked};
   }
 
- private:
   struct Slot {
     std::int64_t at = -1;
     std::int64_t requests = 0;
@@ -72,6 +78,8 @@ struct KeyStanding {
 struct KeyRecord {
   model::Key key;
   KeySecret secret;
+  std::optional<WallTime> secret_expires_at;  // says its issuer
+  bool recovered = false;                     // healthy, and was out of service before
 
   std::optional<model::Verdict> last_verdict;  // of any evidence
   // Log lines of one kind, summed until they are stored: a busy key must not fill the disk with its
@@ -105,6 +113,8 @@ struct KeyRecord {
 
   // Evidence of any source: the totals of probes and what answers told besides.
   void record(const model::Evidence& evidence);
+  // The configuration's date or the issuer's, whichever comes first.
+  [[nodiscard]] std::optional<WallTime> expires_at() const;
   // Compares the balances of the evidence with the last look: the falls since then.
   std::vector<model::BalanceDrop> compare_balances(const model::Evidence& evidence);
   // The secret is another's: what it sees next has nothing to do with what was seen before.

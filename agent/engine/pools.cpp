@@ -1,5 +1,6 @@
 #include "engine/pools.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 
 #include <algorithm>
@@ -11,7 +12,6 @@ namespace keyherd::engine {
 
 namespace {
 
-constexpr std::size_t kHistory = 100;
 // How long a pool without a key waits at a start for its best one to prove itself.
 constexpr std::chrono::seconds kFirstChoice{2};
 constexpr std::chrono::seconds kRepublishAfter{30};
@@ -19,6 +19,11 @@ constexpr std::chrono::seconds kLookAgain{1};
 
 std::string schedule_setting(const std::string& pool) {
   return "schedule." + pool;
+}
+
+// From when on the schedule is in force: what was due since then was missed.
+std::string since_setting(const std::string& pool) {
+  return "schedule_since." + pool;
 }
 
 }  // namespace
@@ -40,8 +45,10 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
     const bool changed = record.schedule.configure(
         pool, schedule == setup_->schedules.end() ? std::nullopt : std::optional(schedule->second),
         now.wall);
-    if (changed)
+    if (changed) {
       parts_.pipeline.next().settings[schedule_setting(pool.id)] = record.schedule.identity();
+      parts_.pipeline.next().settings[since_setting(pool.id)] = format_rfc3339(now.wall);
+    }
     for (const std::string& key : pool.keys)
       pools_of_key_.emplace(key, pool.id);
     changed_.insert(pool.id);
@@ -57,8 +64,7 @@ void Pools::restore(const store::State& state, Instant now) {
     for (const model::Rotation& rotation : state.rotations) {
       if (rotation.pool != id)
         continue;
-      if (record.history.size() < kHistory || !model::is_final(rotation.state))
-        record.history.push_back(rotation);
+      record.history.push_back(rotation);
       const auto committed = rotation::committed_at(rotation);
       if (!committed)
         continue;  // newest first: the first of a kind is its last
@@ -70,9 +76,18 @@ void Pools::restore(const store::State& state, Instant now) {
     record.republish_at = now.wall;
     const auto identity = state.settings.find(schedule_setting(id));
     const auto fire = state.last_fires.find(id);
-    if (fire != state.last_fires.end() && identity != state.settings.end() &&
-        identity->second == record.schedule.identity())
-      record.schedule.restore(fire->second.scheduled_at);
+    const bool same =
+        identity != state.settings.end() && identity->second == record.schedule.identity();
+    std::optional<WallTime> handled;
+    if (fire != state.last_fires.end())
+      handled = fire->second.scheduled_at;
+    if (const auto since = state.settings.find(since_setting(id)); since != state.settings.end()) {
+      const auto at = parse_rfc3339(since->second);
+      if (at)
+        handled = std::max(*at, handled.value_or(*at));
+    }
+    if (same && handled)
+      record.schedule.restore(*handled);
     if (const auto freeze = state.settings.find(freeze_setting(id)); freeze != state.settings.end())
       record.freeze = freeze_from_text(freeze->second);
   }
@@ -191,9 +206,11 @@ void Pools::consider(Record& record, Instant now) {
     record.ask_again = settled_at_;
     return;
   }
-  const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
-  const rotation::Situation situation{record.pool, record.state, members,
-                                      history,     now.wall,     freeze_of(record, now.wall)};
+  const rotation::Situation situation{record.pool,    record.state, members,
+                                      record.history, now.wall,     freeze_of(record, now.wall)};
+  // Prices change on quarters of an hour.
+  if (rotation::depends_on_prices(record.pool))
+    record.ask_again = model::bucket_start(model::bucket_of(now.wall) + 1);
   const auto request = rotation::wanted(situation);
   if (!request) {
     record.problem.clear();
@@ -204,17 +221,19 @@ void Pools::consider(Record& record, Instant now) {
     record.problem.clear();
     start(record, *plan, now);
   } else {
-    refused(record, plan.error(), *request);
+    refused(record, plan.error(), *request, now);
   }
 }
 
 void Pools::refused(Record& record, const rotation::Refusal& refusal,
-                    const rotation::Request& request) {
-  record.ask_again = refusal.until;
+                    const rotation::Request& request, Instant now) {
+  if (refusal.until)
+    record.ask_again = std::min(*refusal.until, record.ask_again.value_or(*refusal.until));
   if (refusal.guard == rotation::Guard::conflict || refusal.message == record.problem)
     return;
   record.problem = refusal.message;
   parts_.log.warn("{} (wanted: {})", refusal.message, request.reason);
+  note_refusal(record, refusal, request, now);
   if (refusal.failure) {
     ++record.totals.failures[static_cast<std::size_t>(*refusal.failure)];
     store_totals(record);
@@ -229,12 +248,14 @@ void Pools::fire_if_due(Record& record, Instant now) {
   std::string outcome = "missed";
   if (!fire->too_late) {
     ++record.totals.schedule_runs;
-    const auto plan = plan_for(record, rotation::scheduled(record.pool), now);
+    const rotation::Request request = rotation::scheduled(record.pool);
+    const auto plan = plan_for(record, request, now);
     outcome = plan ? "started" : "skipped";
     if (plan) {
       start(record, *plan, now);
     } else {
       ++record.totals.schedule_failures;
+      note_refusal(record, plan.error(), request, now);
       parts_.log.warn("schedule of pool {} did not rotate: {}", record.pool.id,
                       plan.error().message);
     }
@@ -242,6 +263,13 @@ void Pools::fire_if_due(Record& record, Instant now) {
     parts_.log.warn("schedule of pool {} missed {} firings, the last at {}", record.pool.id,
                     fire->missed, format_rfc3339(fire->scheduled_at));
   }
+  if (fire->missed > 0)
+    parts_.audit.note(
+        {.act = model::AuditAct::missed,
+         .pool = record.pool.id,
+         .text = fmt::format("{} firings of {}, the last due at {}", fire->missed,
+                             record.pool.schedule, format_rfc3339(fire->scheduled_at))},
+        now);
   parts_.pipeline.next().fires.push_back({record.pool.id, fire->scheduled_at, now.wall, outcome});
   store_totals(record);
   changed_.insert(record.pool.id);
@@ -257,9 +285,8 @@ tl::expected<rotation::Plan, rotation::Refusal> Pools::plan_for(const Record& re
     return tl::unexpected(std::move(saving));
   }
   const auto members = members_of(record, now);
-  const std::vector<model::Rotation> history(record.history.begin(), record.history.end());
   return rotation::plan(
-      {record.pool, record.state, members, history, now.wall, freeze_of(record, now.wall)},
+      {record.pool, record.state, members, record.history, now.wall, freeze_of(record, now.wall)},
       request);
 }
 
@@ -306,6 +333,7 @@ std::string Pools::start(Record& record, const rotation::Plan& plan, Instant now
 }
 
 void Pools::proceed(Record& record, rotation::Transition transition, Instant now) {
+  note_steps(record, transition.rotation, now);
   remember(record, transition.rotation);
   parts_.pipeline.next().rotations.push_back(transition.rotation);
   keep_secrets(record, transition, now);
@@ -355,29 +383,6 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
   changed_.insert(pool);
 }
 
-// A row that retires its last key has succeeded; how that ends is another matter.
-void Pools::settle(Record& record, const model::Rotation& rotation, Instant now) {
-  const auto retiring =
-      std::find_if(rotation.steps.begin(), rotation.steps.end(),
-                   [](const auto& step) { return step.state == model::RotationState::retiring; });
-  record.dirty = true;
-  if (retiring != rotation.steps.end() && rotation.state != model::RotationState::retiring)
-    return;
-  const double seconds =
-      std::chrono::duration<double>(rotation.updated_at - rotation.started_at).count();
-  model::observe(durations_, std::max(0.0, seconds));
-  if (rotation.state == model::RotationState::committed ||
-      rotation.state == model::RotationState::retiring) {
-    record.last_success_at = now.wall;
-    if (rotation.trigger == model::RotationTrigger::schedule)
-      record.last_scheduled_success_at = now.wall;
-  } else {
-    parts_.log.warn("rotation {} of pool {} ended {}: {}", rotation.id, rotation.pool,
-                    model::to_string(rotation.state),
-                    rotation.steps.empty() ? "" : rotation.steps.back().note);
-  }
-}
-
 void Pools::run_step(rotation::StepRequest step, Instant now) {
   using Kind = rotation::StepRequest::Kind;
   if (is_issuers(step.kind)) {
@@ -398,6 +403,7 @@ void Pools::run_step(rotation::StepRequest step, Instant now) {
 
 void Pools::step_finished(const rotation::StepDone& done, Instant now) {
   count_outcomes(done);
+  note_failures(done, now);
   using Kind = rotation::StepRequest::Kind;
   if (done.request.kind == Kind::revoke || done.request.kind == Kind::refusal) {
     ending_step_finished(done, now);
@@ -449,29 +455,6 @@ std::map<std::string, std::int64_t> Pools::no_notifications() {
 void Pools::count_notifications(std::string_view target, int good, int failed) {
   notifications_[std::string(target)] += good + failed;
   notification_failures_[std::string(target)] += failed;
-}
-
-void Pools::remember(Record& record, const model::Rotation& rotation) {
-  if (rotation.state == model::RotationState::verified) {
-    record.adopting = rotation.id;
-    record.adopt_by = rotation::adoption_due(record.pool, rotation);
-  } else if (rotation.id == record.adopting) {
-    record.adopt_by.reset();
-  }
-  for (model::Rotation& row : record.history) {
-    if (row.id == rotation.id) {
-      row = rotation;
-      return;
-    }
-  }
-  record.history.push_front(rotation);
-  if (record.history.size() <= kHistory)
-    return;
-  // A row that still retires its last key must be found when that has ended.
-  const auto oldest = std::find_if(record.history.rbegin(), record.history.rend(),
-                                   [](const auto& row) { return model::is_final(row.state); });
-  if (oldest != record.history.rend())
-    record.history.erase(std::next(oldest).base());
 }
 
 void Pools::store_totals(const Record& record) {

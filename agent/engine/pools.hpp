@@ -4,7 +4,6 @@
 // each rotation. Decides through rotation/planner.hpp, proceeds through rotation/workflow.hpp;
 // every step waits for the commit of the one before. Owned by the loop.
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 
 #include "api/control.hpp"
 #include "base/random.hpp"
+#include "engine/audit_trail.hpp"
 #include "engine/commit_pipeline.hpp"
 #include "engine/effects.hpp"
 #include "engine/key_record.hpp"
@@ -34,6 +34,7 @@ struct PoolParts {
   Effects& effects;
   Random& random;
   spdlog::logger& log;
+  AuditTrail& audit;
   // The members of a pool as the planner sees them, in its order.
   std::function<std::vector<rotation::Candidate>(const model::Pool&, Instant)> candidates;
   // A fresh probe for this step, of that secret or (null) of the key's own; answered by
@@ -48,6 +49,8 @@ struct PoolParts {
   std::function<void(const std::string& key, std::shared_ptr<const Secret> secret,
                      const std::string& why, Instant)>
       adopt;
+  // When that secret expires, says its issuer; nothing: never, or not told.
+  std::function<void(const std::string& key, std::optional<WallTime> at)> expires;
   std::function<void(const std::string& key, const std::string& actor, Instant)> pause;
   store::Keyring* keyring = nullptr;  // none without agent.master_key
 };
@@ -111,7 +114,8 @@ class Pools {
     model::Pool pool;
     model::PoolState state;  // committed
     store::PoolTotals totals;
-    std::deque<model::Rotation> history;  // newest first
+    // Newest first: the running one, at least the last hour's, and at least a hundred.
+    std::vector<model::Rotation> history;
     PoolSchedule schedule;
     std::optional<model::Freeze> freeze;  // by hand; may have run out
     std::optional<WallTime> last_success_at;
@@ -139,7 +143,14 @@ class Pools {
   [[nodiscard]] std::optional<model::Freeze> freeze_of(const Record& record, WallTime now) const;
   void fire_if_due(Record& record, Instant now);
   void refresh_if_due(Record& record, Instant now);
-  void refused(Record& record, const rotation::Refusal& refusal, const rotation::Request& request);
+  void refused(Record& record, const rotation::Refusal& refusal, const rotation::Request& request,
+               Instant now);
+  // pools_audit.cpp: what is told to the audit log.
+  void note_steps(const Record& record, const model::Rotation& rotation, Instant now);
+  void note_refusal(const Record& record, const rotation::Refusal& refusal,
+                    const rotation::Request& request, Instant now);
+  void note_failures(const rotation::StepDone& done, Instant now);
+  void note_credential(const model::Credential& credential, const std::string& what, Instant now);
   std::string start(Record& record, const rotation::Plan& plan, Instant now);
   void proceed(Record& record, rotation::Transition transition, Instant now);
   void after_commit(const std::string& pool, const rotation::Transition& transition, Instant now);
@@ -148,6 +159,7 @@ class Pools {
   static std::map<std::string, std::int64_t> no_notifications();
   void answer_waiting(Record& record, const model::Rotation& rotation);
   void count_outcomes(const rotation::StepDone& done);
+  [[nodiscard]] std::optional<double> adoption_of(const Record& record, WallTime now) const;
   void watch_adoption(Record& record, Instant now);
   [[nodiscard]] std::optional<std::string> harm_of_drill(const Record& record,
                                                          const std::string& key, Instant now) const;

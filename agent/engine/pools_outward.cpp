@@ -21,8 +21,6 @@ std::string_view kind_of(const model::PublishTarget& target) {
   return std::visit(Kind{}, target);
 }
 
-constexpr std::size_t kShownRotations = 100;
-
 // A refused request as a row that people can read; it is not journaled.
 model::Rotation refused_rotation(const model::Pool& pool, const model::PoolState& state,
                                  const rotation::Request& request, const std::string& message,
@@ -76,6 +74,8 @@ Promise<model::Rotation> Pools::rotate(const api::RotateCommand& command, Instan
   request.actor = command.actor;
   request.by_person = true;
   const auto plan = plan_for(record, request, now);
+  if (!plan && !command.dry_run)
+    note_refusal(record, plan.error(), request, now);
   if (!plan && plan.error().guard == rotation::Guard::conflict) {
     promise.set(fail(ErrorCode::conflict, plan.error().message));
   } else if (!plan) {
@@ -98,6 +98,13 @@ Result<model::PoolView> Pools::freeze(const std::string& pool, model::Freeze fre
   parts_.pipeline.next().settings[freeze_setting(pool)] = freeze_to_text(freeze);
   parts_.log.warn("pool {} is frozen by {} until {}: {}", pool, freeze.actor,
                   freeze.until ? format_rfc3339(*freeze.until) : "it is unfrozen", freeze.reason);
+  parts_.audit.note({.actor = freeze.actor,
+                     .act = model::AuditAct::frozen,
+                     .pool = pool,
+                     .text = (freeze.until ? "until " + format_rfc3339(*freeze.until)
+                                           : std::string("until it is unfrozen")) +
+                             (freeze.reason.empty() ? "" : ": " + freeze.reason)},
+                    now);
   record.freeze = std::move(freeze);
   record.dirty = true;
   changed_.insert(pool);
@@ -113,6 +120,7 @@ Result<model::PoolView> Pools::unfreeze(const std::string& pool, const std::stri
   found->second.dirty = true;
   parts_.pipeline.next().settings[freeze_setting(pool)] = "";
   parts_.log.info("pool {} is unfrozen by {}", pool, actor);
+  parts_.audit.note({.actor = actor, .act = model::AuditAct::unfrozen, .pool = pool}, now);
   changed_.insert(pool);
   return view(pool, now);
 }
@@ -158,17 +166,14 @@ std::optional<api::ActiveKey> Pools::active(const std::string& pool) const {
   auto secret = secret_of(record.state.active);
   if (!secret)
     return std::nullopt;
-  const auto& keys = setup_->config.keys;  // sorted by id
-  const auto key =
-      std::lower_bound(keys.begin(), keys.end(), record.state.active,
-                       [](const model::Key& one, const std::string& id) { return one.id < id; });
   return api::ActiveKey{
       pool,
       record.state.active,
       std::move(secret),
       record.state.generation,
       record.state.decided_at,
-      rotation::valid_until(record.pool, key->expires_at, record.state.decided_at)};
+      rotation::valid_until(record.pool, parts_.key(record.state.active)->expires_at(),
+                            record.state.decided_at)};
 }
 
 std::set<std::string> Pools::take_changed() {
@@ -189,6 +194,20 @@ quota::PoolForecast forecast_of(const std::vector<rotation::Candidate>& members,
 }
 
 }  // namespace
+
+std::optional<double> Pools::adoption_of(const Record& record, WallTime now) const {
+  std::int64_t all = 0;
+  std::int64_t of_active = 0;
+  for (const std::string& id : record.pool.keys) {
+    const KeyRecord* key = parts_.key(id);
+    const std::int64_t requests = key == nullptr ? 0 : key->errors.requests(now);
+    all += requests;
+    of_active += id == record.state.active ? requests : 0;
+  }
+  if (all == 0 || record.state.active.empty())
+    return std::nullopt;
+  return static_cast<double>(of_active) / static_cast<double>(all);
+}
 
 model::PoolView Pools::view(const std::string& pool, Instant now) const {
   const Record& record = records_.at(pool);
@@ -214,6 +233,7 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
   view.next_rotation_at = record.schedule.next();
   view.last_scheduled_at = record.schedule.last();
   view.freeze = freeze_of(record, now.wall);
+  view.adoption = adoption_of(record, now.wall);
   view.last_success_at = record.last_success_at;
   view.last_scheduled_success_at = record.last_scheduled_success_at;
   view.rotations = record.totals.rotations;
@@ -227,16 +247,6 @@ model::PoolView Pools::view(const std::string& pool, Instant now) const {
       view.problem = credential.note;
   }
   return view;
-}
-
-std::vector<model::Rotation> Pools::recent_rotations() const {
-  std::vector<model::Rotation> all;
-  for (const auto& [id, record] : records_)
-    all.insert(all.end(), record.history.begin(), record.history.end());
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
-  if (all.size() > kShownRotations)
-    all.resize(kShownRotations);
-  return all;
 }
 
 }  // namespace keyherd::engine

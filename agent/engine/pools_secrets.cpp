@@ -71,6 +71,9 @@ void Pools::restore_secrets(const store::State& state, Instant now) {
     }
   }
   for (const auto& [name, credential] : state.credentials) {
+    // Until another secret is adopted: an ending one may still be its key's.
+    if (!credential.key.empty() && credential.state != CredentialState::intended)
+      parts_.expires(credential.key, credential.expires_at);
     if (!is_ending(credential))
       continue;
     if (credential.state == CredentialState::leaving) {
@@ -203,6 +206,9 @@ void Pools::keep_secrets(Record& record, const rotation::Transition& transition,
     return;
   batch.sealed.push_back(parts_.keyring->put(entry, *secret, now.wall));
   parts_.adopt(key, secret, "rotation " + id + " gave it a new secret", now);
+  if (const auto credential = credentials_.find(transition.rotation.credential);
+      credential != credentials_.end())
+    parts_.expires(key, credential->second.expires_at);
   record.dirty = true;
 }
 
@@ -235,12 +241,18 @@ rotation::EndingFacts Pools::facts_of(const Credential& credential, Instant now)
   facts.in_use = !credential.key.empty() && is_in_use(credential.key);
   if (const KeyRecord* key = parts_.key(credential.key))
     facts.last_used_at = key->last_used_at;
-  for (const rotation::Candidate& member : parts_.candidates(record.pool, now)) {
+  const auto members = parts_.candidates(record.pool, now);
+  bool active_works = false;
+  for (const rotation::Candidate& member : members) {
     if (member.key == record.state.active && member.key != credential.key)
-      facts.replaced = member.secret_loaded && model::is_usable(member.state);
+      active_works = member.secret_loaded && model::is_usable(member.state);
     if (member.key == credential.key)
       facts.refused = member.state == model::KeyState::dead;
   }
+  const auto others = std::count_if(members.begin(), members.end(), [&](const auto& member) {
+    return member.key != credential.key && member.secret_loaded && model::is_usable(member.state);
+  });
+  facts.replaced = active_works && (others >= record.pool.min_available || facts.refused);
   return facts;
 }
 
@@ -259,8 +271,10 @@ void Pools::end_secrets(Instant now) {
     rotation::Ending ending = rotation::consider_ending(before, facts_of(before, now));
     if (ending.ask_again) {
       look_at_[name] = std::max(*ending.ask_again, now.wall + std::chrono::milliseconds(1));
-      if (ending.credential.note != before.note && !ending.credential.note.empty())
+      if (ending.credential.note != before.note && !ending.credential.note.empty()) {
         parts_.log.warn("credential {} is not ended yet: {}", name, ending.credential.note);
+        note_credential(ending.credential, "is not ended yet", now);
+      }
       credentials_[name] = std::move(ending.credential);
       changed_.insert(before.pool);
       continue;
@@ -292,6 +306,7 @@ void Pools::apply(rotation::Ending ending, std::shared_ptr<const Secret> next_se
   }
   if (ending.begins) {
     take_out_of_service(credential, now);
+    note_credential(credential, "is being ended", now);
     parts_.log.info("credential {} of key {} is ended{}", credential.name,
                     credential.key.empty() ? "(none)" : credential.key,
                     credential.note.empty() ? "" : ": " + credential.note);
@@ -300,6 +315,9 @@ void Pools::apply(rotation::Ending ending, std::shared_ptr<const Secret> next_se
     close_row(credential, true, credential.key + " is active again, so it is not retired", now);
   else if (ending.over)
     secret_ended(credential, std::move(next_secret), now);
+  if (ending.called_off || ending.over)
+    note_credential(credential, ending.called_off ? "is kept: its key is active again" : "is ended",
+                    now);
   if (ending.next)
     parts_.pipeline.then([this, step = *ending.next](Instant then) {
       if (step.delay > std::chrono::nanoseconds(0))

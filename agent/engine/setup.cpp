@@ -71,7 +71,7 @@ class Builder {
         return fail(ErrorCode::invalid, "web.tokens: the token of " + token.token.text +
                                             " is shorter than 16 characters; make one with: "
                                             "openssl rand -hex 32");
-      access->tokens.add(*secret, {token.role, token.pools});
+      access->tokens.add(*secret, {token.role, token.pools, token.name});
     }
     for (const config::WebUser& user : setup_->config.users)
       access->users.add(user.password_hash, {user.role, user.pools, user.name});

@@ -24,12 +24,15 @@ constexpr std::chrono::seconds kIdle{3600};
 
 class Threads final : public WorkerThreads {
  public:
-  Threads(WorkerOptions options, std::unique_ptr<store::Store> store, Tailed tailed)
+  Threads(WorkerOptions options, std::unique_ptr<store::Store> store,
+          std::unique_ptr<audit::Journal> audit, Tailed tailed)
       : options_(std::move(options)),
         store_(std::move(store)),
+        audit_(std::move(audit)),
         transport_(net::make_http_transport({})),
         probes_(static_cast<std::size_t>(options_.probe_workers)),
         jobs_(kStoreQueue),
+        audit_jobs_(kStoreQueue),
         tail_(options_.files, options_.clock, std::move(tailed), options_.request_ids,
               [this](model::Tally tally, const std::stop_token& stop) {
                 return options_.post(TallyArrived{std::move(tally)}, stop);
@@ -39,6 +42,8 @@ class Threads final : public WorkerThreads {
     for (std::size_t i = 0; i < kStepRunners; ++i)
       runners_.emplace_back([this, i](const std::stop_token& stop) { step_loop(i, stop); });
     writer_ = std::jthread([this](const std::stop_token& stop) { store_loop(stop); });
+    if (audit_)
+      auditor_ = std::jthread([this](const std::stop_token& stop) { audit_loop(stop); });
   }
 
   ~Threads() override {
@@ -70,6 +75,16 @@ class Threads final : public WorkerThreads {
   }
   bool try_with_store(std::function<void(store::Store&)> job) override {
     return jobs_.size() < kStoreQueue / 2 && jobs_.try_push(std::move(job));
+  }
+
+  // The trail has one job under way; a full queue is of readers, and it asks again.
+  void with_audit(std::function<void(audit::Journal&)> job) override {
+    if (!audit_jobs_.try_push(std::move(job)))
+      options_.log.error("too much is asked of the audit log; its entries wait for the next start");
+  }
+  bool try_with_audit(std::function<void(audit::Journal&)> job) override {
+    return audit_ != nullptr && audit_jobs_.size() < kStoreQueue / 2 &&
+           audit_jobs_.try_push(std::move(job));
   }
 
   bool deliver(Delivery delivery) override { return tail_.deliver(std::move(delivery)); }
@@ -106,6 +121,9 @@ class Threads final : public WorkerThreads {
     writer_.request_stop();
     if (writer_.joinable())
       writer_.join();
+    auditor_.request_stop();
+    if (auditor_.joinable())
+      auditor_.join();
   }
 
  private:
@@ -197,12 +215,21 @@ class Threads final : public WorkerThreads {
     }
   }
 
+  void audit_loop(const std::stop_token& stop) {
+    while (!stop.stop_requested() || audit_jobs_.size() > 0) {
+      for (auto& job : audit_jobs_.pop_all(idle_deadline(), stop))
+        job(*audit_);
+    }
+  }
+
   WorkerOptions options_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<audit::Journal> audit_;
   std::unique_ptr<net::Transport> transport_;
   BoundedQueue<ProbeOrder> probes_;
   std::vector<std::unique_ptr<BoundedQueue<StepOrder>>> steps_;
   BoundedQueue<std::function<void(store::Store&)>> jobs_;
+  BoundedQueue<std::function<void(audit::Journal&)>> audit_jobs_;
   TailThread tail_;
   std::atomic<std::int64_t> free_probers_{0};  // threads that wait, less the orders for them
   Mutex probers_mutex_;
@@ -210,14 +237,17 @@ class Threads final : public WorkerThreads {
   std::vector<std::jthread> probers_ KH_GUARDED_BY(probers_mutex_);
   std::vector<std::jthread> runners_;
   std::jthread writer_;
+  std::jthread auditor_;
 };
 
 }  // namespace
 
 std::unique_ptr<WorkerThreads> start_worker_threads(WorkerOptions options,
                                                     std::unique_ptr<store::Store> store,
+                                                    std::unique_ptr<audit::Journal> audit,
                                                     Tailed tailed) {
-  return std::make_unique<Threads>(std::move(options), std::move(store), std::move(tailed));
+  return std::make_unique<Threads>(std::move(options), std::move(store), std::move(audit),
+                                   std::move(tailed));
 }
 
 }  // namespace keyherd::engine

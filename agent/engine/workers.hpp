@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "audit/journal.hpp"
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/redactor.hpp"
@@ -36,16 +37,20 @@ class WorkerThreads : public Effects {
  public:
   // The same as Effects::with_store, for any thread; false when the queue is full.
   virtual bool try_with_store(std::function<void(store::Store&)> job) = 0;
+  // The same on the audit log; also false when none is kept.
+  virtual bool try_with_audit(std::function<void(audit::Journal&)> job) = 0;
   // Any thread; false: too many lines wait for the store already.
   virtual bool deliver(Delivery delivery) = 0;
   // No new evidence from here on: probes, hooks and the tailer end.
   virtual void stop_sources() = 0;
-  // Then the store: what was handed in is still done.
+  // Then the store and the audit log: what was handed in is still done.
   virtual void stop() = 0;
 };
 
+// `audit` may be null: then none is kept.
 std::unique_ptr<WorkerThreads> start_worker_threads(WorkerOptions options,
                                                     std::unique_ptr<store::Store> store,
+                                                    std::unique_ptr<audit::Journal> audit,
                                                     Tailed tailed);
 
 }  // namespace keyherd::engine

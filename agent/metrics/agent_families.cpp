@@ -98,6 +98,13 @@ constexpr std::array kPoolFamilies{
             each_pool(out, herd,
                       [](const PoolView& view) { return timestamp(view.last_success_at); });
           }),
+    whole("keyherd_rotation_adoption_ratio",
+          [](Out& out, const Herd& herd) {
+            for (const PoolRow& row : herd.pools) {
+              if (row.view->adoption)
+                out.sample(row.label, {}, *row.view->adoption);
+            }
+          }),
     whole("keyherd_rotation_duration_seconds",
           [](Out& out, const Herd& herd) {
             out.histogram({}, herd.snapshot->agent.rotation_duration);
@@ -235,6 +242,11 @@ void write_clock_skew(TextWriter& out, const Herd& herd) {
       out.sample(row.label, {}, *row.view->clock_skew_seconds);
 }
 
+void audit_count(Out& out, const Herd& herd, std::int64_t model::AuditView::*count) {
+  if (herd.snapshot->agent.audit)
+    out.sample({}, {}, (*herd.snapshot->agent.audit).*count);
+}
+
 constexpr std::array kAgentFamilies{
     whole("keyherd_config_last_reload_successful",
           [](Out& out, const Herd& herd) {
@@ -256,6 +268,14 @@ constexpr std::array kAgentFamilies{
           [](Out& out, const Herd& herd) {
             out.sample({}, {}, herd.snapshot->agent.commit_failures);
           }),
+    whole("keyherd_audit_entries_total",
+          [](Out& out, const Herd& herd) { audit_count(out, herd, &model::AuditView::entries); }),
+    whole("keyherd_audit_entries_waiting",
+          [](Out& out, const Herd& herd) { audit_count(out, herd, &model::AuditView::waiting); }),
+    whole("keyherd_audit_entries_dropped_total",
+          [](Out& out, const Herd& herd) { audit_count(out, herd, &model::AuditView::dropped); }),
+    whole("keyherd_audit_write_failures_total",
+          [](Out& out, const Herd& herd) { audit_count(out, herd, &model::AuditView::failures); }),
     whole("keyherd_notifications_total",
           [](Out& out, const Herd& herd) {
             write_counts(out, "target", herd.snapshot->agent.notifications);

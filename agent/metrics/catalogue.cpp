@@ -177,6 +177,10 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      "Rotations that failed, by where."},
     {kPools, "keyherd_rotation_last_success_timestamp_seconds", gauge, "pool", "seconds", core,
      "Time of the pool's last successful rotation, 0 before the first."},
+    {kPools, "keyherd_rotation_adoption_ratio", gauge, "pool", "", optional,
+     "Share of the requests of the last five minutes with keys of the pool that used the active "
+     "one, "
+     "by the usage logs."},
     {kPools, "keyherd_rotation_duration_seconds", histogram, "", "seconds", core,
      "Duration of rotations from start to end."},
     {kPools, "keyherd_schedule_next_run_timestamp_seconds", gauge, "schedule", "seconds", optional,
@@ -234,6 +238,14 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
      "Longest time between two commits of the agent's state when all is well."},
     {kAgent, "keyherd_state_save_failures_total", counter, "", "", core,
      "Failed commits of the agent's state."},
+    {kAgent, "keyherd_audit_entries_total", counter, "", "", optional,
+     "Entries of the audit log since its beginning, those that wait to be written included."},
+    {kAgent, "keyherd_audit_entries_waiting", gauge, "", "", optional,
+     "Entries that are saved with the state and not yet in the audit log."},
+    {kAgent, "keyherd_audit_entries_dropped_total", counter, "", "", optional,
+     "Entries that were lost because too many waited."},
+    {kAgent, "keyherd_audit_write_failures_total", counter, "", "", optional,
+     "Failed attempts to write the audit log."},
     {kAgent, "keyherd_notifications_total", counter, "target", "", core,
      "Messages sent, by kind of target: file, exec, webhook to consumers; alertmanager, "
      "alert_webhook about alerts."},

@@ -31,10 +31,11 @@ struct Credential {
   std::string issuer;     // empty: a person ends it
   std::string remote_id;  // the provider's id of it; empty until known
   CredentialState state = CredentialState::intended;
-  std::string rotation;  // the one that brought it into this state
-  WallTime since;        // of this state
-  WallTime not_before;   // leaving: earliest moment of its end
-  std::string note;      // what holds it up, for people
+  std::string rotation;                  // the one that brought it into this state
+  WallTime since;                        // of this state
+  WallTime not_before;                   // leaving: earliest moment of its end
+  std::string note;                      // what holds it up, for people
+  std::optional<WallTime> expires_at{};  // says the issuer; nothing: never, or not told
   friend bool operator==(const Credential&, const Credential&) = default;
 };
 

@@ -5,16 +5,17 @@
 namespace keyherd::model {
 
 namespace {
-constexpr std::array<std::string_view, 5> kStrategies{"round_robin", "priority", "quota_aware",
-                                                      "least_used", "lowest_latency"};
+constexpr std::array<std::string_view, 6> kStrategies{
+    "round_robin", "priority", "quota_aware", "least_used", "lowest_latency", "cheapest"};
 constexpr std::array<std::string_view, 2> kCatchUps{"once", "skip"};
 constexpr std::array<std::string_view, 6> kModes{"switch",     "provision", "slot",
                                                  "deactivate", "command",   "guided"};
 constexpr std::array<std::string_view, 3> kTemplates{"json", "env", "raw"};
-constexpr std::array<std::string_view, 4> kEvents{"dead", "exhausted", "throttled", "degraded"};
+constexpr std::array<std::string_view, 5> kEvents{"dead", "exhausted", "throttled", "degraded",
+                                                  "dear"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
-    "schedule", "invalid_key", "rate_limited", "quota", "balance",
-    "endpoint", "recovery",    "manual",       "drill", "initial"};
+    "schedule", "invalid_key", "rate_limited", "quota",   "balance", "endpoint",
+    "recovery", "manual",      "drill",        "initial", "tariff"};
 constexpr std::array<std::string_view, kRotationFailureCount> kFailureNames{
     "no_candidate", "preflight", "publish", "adoption", "hook"};
 constexpr std::array<std::string_view, 11> kStates{

@@ -15,8 +15,8 @@
 
 namespace keyherd::model {
 
-enum class Strategy { round_robin, priority, quota_aware, least_used, lowest_latency };
-inline constexpr std::size_t kStrategyCount = 5;
+enum class Strategy { round_robin, priority, quota_aware, least_used, lowest_latency, cheapest };
+inline constexpr std::size_t kStrategyCount = 6;
 std::string_view to_string(Strategy strategy);
 std::optional<Strategy> strategy_from_string(std::string_view name);
 
@@ -64,7 +64,8 @@ using PublishTarget = std::variant<PublishFile, PublishExec, PublishWebhook>;
 // logs.
 std::string describe(const PublishTarget& target);
 
-enum class RotateOn { dead, exhausted, throttled, degraded };
+// States of the active key; `dear`: its price is above its lowest, and another key costs less.
+enum class RotateOn { dead, exhausted, throttled, degraded, dear };
 std::string_view to_string(RotateOn event);
 std::optional<RotateOn> rotate_on_from_string(std::string_view name);
 
@@ -104,13 +105,17 @@ struct Pool {
   std::vector<PublishTarget> publish;
   std::int64_t min_remaining = 100;  // quota_aware: units left below which a key is no candidate
   double max_error_ratio = 0.05;     // of a key's logged requests in the last 5 minutes
-  int min_available = 1;             // fewer usable keys than this is worth an alert
+  // Fewer usable keys than this are worth an alert, and nothing of the pool is ended by automation
+  // that would leave fewer.
+  int min_available = 1;
   double slo_objective = 0.999;
   std::chrono::nanoseconds valid_for = std::chrono::hours(24);   // validity of a published decision
   std::chrono::nanoseconds min_stay = std::chrono::seconds(60);  // between two automatic switches
   int rotations_per_hour = 30;  // automatic ones; emergencies are counted and never refused
   // How long a key that was out of service must have been healthy before the pool returns to it.
   std::chrono::nanoseconds recovery_wait{0};
+  // Over how long such a key takes up its full share again.
+  std::chrono::nanoseconds ramp{0};
   RotationMode mode = RotationMode::switch_;
   std::string issuer;  // who makes and ends secrets; empty in the modes switch and guided
   // How long both secrets work, at least.
@@ -135,9 +140,10 @@ enum class RotationTrigger {
   recovery,
   manual,
   drill,
-  initial
+  initial,
+  tariff
 };
-inline constexpr std::size_t kRotationTriggerCount = 10;
+inline constexpr std::size_t kRotationTriggerCount = 11;
 std::string_view to_string(RotationTrigger trigger);
 std::optional<RotationTrigger> rotation_trigger_from_string(std::string_view name);
 

@@ -98,8 +98,11 @@ struct PoolView {
   std::int64_t schedule_failures = 0;
   std::int64_t schedule_missed = 0;
   std::optional<Freeze> freeze;  // in force
-  std::optional<Drill> drill;    // under way, else the last one of the agent if it was here
-  std::string problem;           // why the pool could not do what it wanted, for people
+  // Of the requests of the last five minutes with keys of the pool, the share with the active one;
+  // nothing without requests.
+  std::optional<double> adoption;
+  std::optional<Drill> drill;  // under way, else the last one of the agent if it was here
+  std::string problem;         // why the pool could not do what it wanted, for people
 };
 
 struct ProviderView {
@@ -118,6 +121,13 @@ struct SourceView {
   SourceStatus status;
   SourceCounts counts;               // all-time
   std::vector<std::string> samples;  // of rejected and suspect lines, newest last, bounded
+};
+
+struct AuditView {
+  std::int64_t entries = 0;   // since ever
+  std::int64_t waiting = 0;   // stored, not yet in the log
+  std::int64_t failures = 0;  // of writing the log, since the start
+  std::int64_t dropped = 0;   // entries, since the start
 };
 
 struct AgentView {
@@ -148,6 +158,7 @@ struct AgentView {
   std::map<std::string, std::int64_t> notifications;          // by target kind
   std::map<std::string, std::int64_t> notification_failures;  // by target kind
   std::map<std::string, std::int64_t> secret_load_failures;   // by reference kind
+  std::optional<AuditView> audit;                             // nothing: no audit log is kept
   std::int64_t events_dropped = 0;
   std::int64_t clock_steps = 0;
 };

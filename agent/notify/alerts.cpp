@@ -45,6 +45,7 @@ constexpr std::array kRules = std::to_array<AlertRule>({
     {"KeyherdUsageLogSilent", Severity::warning, minutes(1), "A usage log has gone silent."},
     {"KeyherdConfigReloadFailed", Severity::warning, minutes(5), "A configuration was refused."},
     {"KeyherdStateNotSaved", Severity::warning, minutes(5), "An agent cannot save its state."},
+    {"KeyherdAuditNotWritten", Severity::warning, minutes(10), "The audit log cannot be written."},
 });
 
 const AlertRule* rule(std::string_view name, Severity severity) {
@@ -202,6 +203,11 @@ class Search {
           fmt::format("The agent has not saved its state for {}: usage is no longer read and "
                       "rotations wait.",
                       age(unsaved)));
+    if (view.audit && view.audit->waiting > 0)
+      add("KeyherdAuditNotWritten", Severity::warning, {},
+          fmt::format("The agent has {} entries that it cannot write to its audit log. Keys are "
+                      "rotated all the same.",
+                      view.audit->waiting));
   }
 
   const model::Snapshot& snapshot_;

@@ -95,9 +95,37 @@ std::vector<const Candidate*> usable(const model::Pool& pool, const std::vector<
   return fit;
 }
 
+std::optional<WallTime> ramps_until(const model::Pool& pool, const Candidate& candidate,
+                                    WallTime now) {
+  if (!candidate.recovered || !candidate.state_since || now < *candidate.state_since)
+    return std::nullopt;
+  const WallTime end =
+      *candidate.state_since + std::chrono::duration_cast<WallTime::duration>(pool.ramp);
+  return now < end ? std::optional(end) : std::nullopt;
+}
+
+double ramp_share(WallTime from, WallTime until, WallTime now) {
+  constexpr double kLeast = 0.05;
+  if (now < from || now >= until)
+    return 1;
+  return std::max(kLeast, std::chrono::duration<double>(now - from) /
+                              std::chrono::duration<double>(until - from));
+}
+
+double share_of(const model::Pool& pool, const Candidate& candidate, WallTime now) {
+  const auto until = ramps_until(pool, candidate, now);
+  return until ? ramp_share(*candidate.state_since, *until, now) : 1;
+}
+
 bool is_fresh(const Candidate& candidate, WallTime now) {
   return candidate.verified && candidate.last_ok_at &&
          now - *candidate.last_ok_at <= 2 * candidate.probe_interval;
+}
+
+bool depends_on_prices(const model::Pool& pool) {
+  return pool.strategy == model::Strategy::cheapest ||
+         std::find(pool.rotate_on.begin(), pool.rotate_on.end(), model::RotateOn::dear) !=
+             pool.rotate_on.end();
 }
 
 const Candidate* find(const std::vector<Candidate>& members, std::string_view key) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/money.hpp"
 #include "model/pool.hpp"
 #include "model/quota_status.hpp"
 #include "model/verdict.hpp"
@@ -33,11 +34,16 @@ struct Candidate {
       false;  // its provider has an incident: nothing seen now says anything about the key
   // Since when it is in its state, if that is known.
   std::optional<WallTime> state_since;
+  bool recovered = false;             // that state followed one in which it was out of service
   std::optional<double> error_ratio;  // of its logged requests; none without enough of them
   std::int64_t tokens_used = 0;       // logged so far, by all time
   std::optional<std::chrono::nanoseconds> latency;  // of its latest requests; none without any
-  std::vector<model::QuotaStatus> quotas;           // of the key and of its limit group
-  std::optional<WallTime> cooldown_until;           // of throttled and exhausted, for messages
+  // Of a million of the tokens that the pool uses, now; none: not known or not asked for.
+  std::optional<model::NanoUsd> price;
+  bool dear = false;                       // its provider charges less at other hours
+  bool by_the_hour = false;                // its price is not the same at all hours
+  std::vector<model::QuotaStatus> quotas;  // of the key and of its limit group
+  std::optional<WallTime> cooldown_until;  // of throttled and exhausted, for messages
   std::optional<WallTime> expires_at;
   // Whether it can get a new secret from the pool's issuer: its own may be ended for it.
   enum class Slot { none, free, busy };
@@ -69,10 +75,22 @@ bool is_fresh(const Candidate& candidate, WallTime now);
 // than the pool's minimum (60 requests a minute) could never leave that much, and 100 nano-dollars
 // mean nothing.
 std::int64_t reserve(const model::Pool& pool, const model::QuotaStatus& quota);
+// What part of its full share the key may carry: 1, and less while it ramps up after a recovery
+// (the pool's `ramp`), never 0. Whoever hands out keys one by one gives it that share; a pool of
+// one active key prefers others meanwhile.
+double share_of(const model::Pool& pool, const Candidate& candidate, WallTime now);
+// The same for a ramp of which the times are known.
+double ramp_share(WallTime from, WallTime until, WallTime now);
+// When it carries its full share again; nothing: it does.
+std::optional<WallTime> ramps_until(const model::Pool& pool, const Candidate& candidate,
+                                    WallTime now);
 
 // The first quota of which the pool's strategy needs more than is left (quota_aware keeps a
 // minimum, the others use a quota up); null when none.
 const model::QuotaStatus* spent_quota(const model::Pool& pool, const Candidate& candidate);
+
+// Whether anything of the pool's choice depends on prices.
+bool depends_on_prices(const model::Pool& pool);
 
 // Null when the pool has no such member.
 const Candidate* find(const std::vector<Candidate>& members, std::string_view key);

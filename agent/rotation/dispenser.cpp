@@ -1,6 +1,7 @@
 #include "rotation/dispenser.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "base/time_text.hpp"
@@ -94,6 +95,11 @@ Spent KeyLoad::uncounted() const {
           output_.load(std::memory_order_relaxed)};
 }
 
+bool KeyLoad::takes_part(double share) {
+  const double before = asked_.fetch_add(1, std::memory_order_relaxed);
+  return std::floor((before + 1) * share) > std::floor(before * share);
+}
+
 void KeyLoad::skip(WallTime now, WallTime until, bool until_ok) {
   // Without a time no success is later than it.
   const WallTime at = until_ok ? now : WallTime::max();
@@ -115,6 +121,8 @@ Member make_member(const model::Pool& pool, const Candidate& candidate, WallTime
   member.merits = merits_of(candidate);
   member.last_ok_at = candidate.last_ok_at;
   member.expires_at = candidate.expires_at;
+  if (const auto end = ramps_until(pool, candidate, now))
+    member.ramp = std::pair(*candidate.state_since, *end);
   for (const model::QuotaStatus& quota : candidate.quotas)
     member.limits.push_back({quota.unit, quota.remaining(), quota.limit, reserve(pool, quota)});
   Candidate calm = candidate;
@@ -222,7 +230,8 @@ std::optional<Dispenser::Standing> Dispenser::look_at(std::size_t place, std::si
 }
 
 std::optional<std::size_t> Dispenser::choose(Instant now, std::size_t start,
-                                             const std::vector<std::string>& exclude) const {
+                                             const std::vector<std::string>& exclude,
+                                             bool ramped) const {
   std::optional<std::size_t> best;
   std::optional<Standing> best_standing;
   std::size_t looked_at = 0;
@@ -234,6 +243,10 @@ std::optional<std::size_t> Dispenser::choose(Instant now, std::size_t start,
     for (std::size_t i = 0; i < group.places.size(); ++i) {
       const std::size_t place = group.places[(first + i) % group.places.size()];
       if (!exclude.empty() && names(exclude, members_[place]->key))
+        continue;
+      const auto& ramp = members_[place]->ramp;
+      if (ramped && ramp &&
+          !members_[place]->load->takes_part(ramp_share(ramp->first, ramp->second, now.wall)))
         continue;
       const auto standing = look_at(place, start, now);
       if (standing && ++looked_at > kMostLookedAt)
@@ -256,7 +269,9 @@ const Member* Dispenser::next(Instant now, const std::vector<std::string>& exclu
   std::size_t last = last_->load(std::memory_order_relaxed);
   std::optional<std::size_t> place;
   do {
-    place = choose(now, last % members_.size(), exclude);
+    place = choose(now, last % members_.size(), exclude, true);
+    if (!place)
+      place = choose(now, last % members_.size(), exclude, false);
     if (!place)
       return nullptr;
     // Another thread took its turn meanwhile: with the round it matters who was next.

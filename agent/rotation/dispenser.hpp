@@ -44,6 +44,10 @@ class alignas(64) KeyLoad {
   void remove_uncounted(const Spent& spent);
   [[nodiscard]] Spent uncounted() const;
 
+  // Whether this call may give the key out, of which it carries only that share: true for so many
+  // of the calls that ask.
+  [[nodiscard]] bool takes_part(double share);
+
   // The key was refused: it is left alone until then or, with `until_ok`, until it was seen to work
   // after `now`.
   void skip(WallTime now, WallTime until, bool until_ok);
@@ -60,6 +64,7 @@ class alignas(64) KeyLoad {
   std::atomic<std::int64_t> output_{0};
   std::atomic<WallTime::rep> skip_until_{0};
   std::atomic<WallTime::rep> skipped_at_{0};
+  std::atomic<std::uint32_t> asked_{0};  // for its share
 };
 
 // A member as a call looks at it.
@@ -84,6 +89,8 @@ struct Member {
   std::optional<WallTime> last_ok_at;
   std::optional<WallTime> expires_at;
   std::optional<WallTime> cooldown_until;  // of an unfit one: when it may be fit again
+  // It has recovered, and carries its full share again at the second of these.
+  std::optional<std::pair<WallTime, WallTime>> ramp{};
   std::shared_ptr<KeyLoad> load;
   std::shared_ptr<const Secret> secret;
   std::shared_ptr<const model::Provider> provider;
@@ -124,8 +131,10 @@ class Dispenser {
     std::vector<std::size_t> places;
   };
   static std::vector<Group> grouped(model::Strategy strategy, const Members& members);
+  // `ramped`: keys that have just recovered take part by their share.
   [[nodiscard]] std::optional<std::size_t> choose(Instant now, std::size_t start,
-                                                  const std::vector<std::string>& exclude) const;
+                                                  const std::vector<std::string>& exclude,
+                                                  bool ramped) const;
   [[nodiscard]] std::optional<Standing> look_at(std::size_t place, std::size_t start,
                                                 Instant now) const;
 

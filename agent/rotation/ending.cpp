@@ -80,7 +80,8 @@ Ending consider_ending(const Credential& credential, const EndingFacts& facts) {
   }
   if (!facts.replaced && !credential.key.empty())
     return wait(credential, facts.now + kLookAgainAfter,
-                "the pool has no other key that works, so none is ended");
+                "the pool has no other key that works, or fewer than min_available, so none is "
+                "ended");
   Ending ending{credential, std::nullopt, false, false, true, {}};
   if (facts.mode == RotationMode::guided) {
     move(ending, CredentialState::confirming, facts.now,

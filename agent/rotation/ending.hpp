@@ -23,7 +23,8 @@ struct EndingFacts {
   // The credential is the present secret of its key, and that is active in some pool, or becoming
   // so.
   bool in_use = false;
-  // The pool's active key is usable: without this one it has another.
+  // The pool's active key is usable, and without this one the pool has as many usable keys as it
+  // must have.
   bool replaced = false;
   // The key was refused already: nobody can use it.
   bool refused = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/time_text.hpp"
+#include "model/money.hpp"
 #include "rotation/planner.hpp"
 #include "rotation/strategies.hpp"
 
@@ -106,6 +107,7 @@ bool came_by_event(const Situation& situation) {
     case RotationTrigger::endpoint:
     case RotationTrigger::recovery:
     case RotationTrigger::drill:
+    case RotationTrigger::tariff:
       return true;
     case RotationTrigger::schedule:
     case RotationTrigger::manual:
@@ -118,9 +120,12 @@ bool came_by_event(const Situation& situation) {
 std::optional<Request> recovered(const Situation& situation, const Candidate& active) {
   if (situation.pool.strategy != model::Strategy::priority || !came_by_event(situation))
     return std::nullopt;
-  const auto ranked =
-      rank(model::Strategy::priority, situation.members,
-           usable(situation.pool, situation.members, situation.now), situation.state.active);
+  auto choices = usable(situation.pool, situation.members, situation.now);
+  // A dear key was left on purpose, or would be at once.
+  if (rotates_on(situation.pool, RotateOn::dear))
+    std::erase_if(choices, [](const Candidate* one) { return one->dear; });
+  const auto ranked = rank(model::Strategy::priority, situation.members, std::move(choices),
+                           situation.state.active);
   if (ranked.empty() || ranked.front()->priority <= active.priority)
     return std::nullopt;
   Request back = request(RotationTrigger::recovery, false,
@@ -128,6 +133,36 @@ std::optional<Request> recovered(const Situation& situation, const Candidate& ac
                                      ranked.front()->key, active.key));
   back.to = ranked.front()->key;
   return back;
+}
+
+bool chosen_by_hand(const Situation& situation) {
+  return std::any_of(
+      situation.history.begin(), situation.history.end(), [&](const model::Rotation& rotation) {
+        return rotation.id == situation.state.last_rotation && rotation.actor != "agent";
+      });
+}
+
+// A key that costs less than the active one at this hour, and not at every hour.
+std::optional<Request> by_price(const Situation& situation, const Candidate& active) {
+  if (!rotates_on(situation.pool, RotateOn::dear) || !active.price || chosen_by_hand(situation))
+    return std::nullopt;
+  auto cheaper = usable(situation.pool, situation.members, situation.now);
+  std::erase_if(cheaper, [&](const Candidate* one) {
+    return !one->price || *one->price >= *active.price || !(active.dear || one->by_the_hour) ||
+           ramps_until(situation.pool, *one, situation.now);
+  });
+  if (cheaper.empty())
+    return std::nullopt;
+  const auto ranked =
+      rank(situation.pool.strategy, situation.members, std::move(cheaper), situation.state.active);
+  const Candidate& best = *ranked.front();
+  Request to_cheaper =
+      request(RotationTrigger::tariff, false,
+              fmt::format("a million tokens cost {} USD with {} and {} USD with {} at this hour",
+                          model::format_usd(*active.price), active.key,
+                          model::format_usd(*best.price), best.key));
+  to_cheaper.to = best.key;
+  return to_cheaper;
 }
 
 }  // namespace
@@ -148,6 +183,8 @@ std::optional<Request> wanted(const Situation& situation) {
   if (auto found = by_state(situation.pool, *active))
     return found;
   if (auto found = by_quota(situation.pool, *active))
+    return found;
+  if (auto found = by_price(situation, *active))
     return found;
   return recovered(situation, *active);
 }

@@ -132,15 +132,23 @@ std::optional<Refusal> recovering(const Situation& situation, const Request& req
   const Candidate* better = find(situation.members, *request.to);
   if (better == nullptr || !better->state_since || situation.now < *better->state_since)
     return std::nullopt;
-  const WallTime until = *better->state_since + std::chrono::duration_cast<WallTime::duration>(
-                                                    situation.pool.recovery_wait);
+  WallTime until = *better->state_since +
+                   std::chrono::duration_cast<WallTime::duration>(situation.pool.recovery_wait);
+  std::string_view setting = "recovery_wait";
+  if (const auto ramped = ramps_until(situation.pool, *better, situation.now);
+      ramped && *ramped > until) {
+    until = *ramped;
+    setting = "ramp";
+  }
   if (situation.now >= until)
     return std::nullopt;
   return Refusal{Guard::recovery_wait,
-                 fmt::format("pool {}: {} has been healthy again for less than {} (recovery_wait); "
+                 fmt::format("pool {}: {} has been healthy again for less than {} ({}); "
                              "the pool returns to it at {}",
                              situation.pool.id, better->key,
-                             format_duration(situation.pool.recovery_wait), format_rfc3339(until)),
+                             format_duration(setting == "ramp" ? situation.pool.ramp
+                                                               : situation.pool.recovery_wait),
+                             setting, format_rfc3339(until)),
                  std::nullopt, until};
 }
 

@@ -13,10 +13,10 @@ namespace keyherd::rotation {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kGuardNames{
+constexpr std::array<std::string_view, 15> kGuardNames{
     "conflict",  "frozen",          "back_off",     "breaker",        "budget",
     "min_stay",  "recovery_wait",   "incident",     "already_active", "unknown_key",
-    "unfit_key", "last_usable_key", "no_candidate", "no_slot"};
+    "unfit_key", "last_usable_key", "no_candidate", "no_slot",        "min_available"};
 
 using Choices = std::vector<const Candidate*>;
 
@@ -70,6 +70,22 @@ void take_turns(const Situation& situation, Choices& ranked) {
   std::rotate(ranked.begin(), turn, turn + 1);
 }
 
+// What is worse than its rank says: in an emergency keys without fresh evidence; else keys that
+// charge more than at other hours, where that matters to the pool, and keys that have just
+// recovered.
+void put_last(Choices& ranked, const Request& request, const Situation& situation) {
+  const auto keep_first = [&](auto is_better) {
+    std::stable_partition(ranked.begin(), ranked.end(), is_better);
+  };
+  const auto& events = situation.pool.rotate_on;
+  if (std::find(events.begin(), events.end(), model::RotateOn::dear) != events.end())
+    keep_first([](const Candidate* one) { return !one->dear; });
+  keep_first(
+      [&](const Candidate* one) { return !ramps_until(situation.pool, *one, situation.now); });
+  if (request.urgent)
+    keep_first([&](const Candidate* one) { return is_fresh(*one, situation.now); });
+}
+
 Choices ranked_choices(const Situation& situation, const Request& request) {
   Choices fit = others(situation, Demand::proven);
   if (fit.empty() && request.urgent)
@@ -83,10 +99,7 @@ Choices ranked_choices(const Situation& situation, const Request& request) {
         ranked.front()->limit_group != active->limit_group)
       take_turns(situation, ranked);
   }
-  if (request.urgent) {
-    std::stable_partition(ranked.begin(), ranked.end(),
-                          [&](const Candidate* one) { return is_fresh(*one, situation.now); });
-  }
+  put_last(ranked, request, situation);
   return ranked;
 }
 
@@ -215,6 +228,25 @@ tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const
   return ranked.front();
 }
 
+// How many keys would work once the rotation has ended its `from`.
+std::optional<Refusal> leaves_too_few(const Situation& situation, const Request& request,
+                                      const Candidate& to) {
+  const model::Pool& pool = situation.pool;
+  if (request.by_person || request.urgent || pool.mode == model::RotationMode::switch_ ||
+      pool.mode == model::RotationMode::slot || situation.state.active.empty())
+    return std::nullopt;
+  int left = 1;  // `to`
+  for (const Candidate* member : usable(pool, situation.members, situation.now))
+    left += member->key != to.key && member->key != situation.state.active ? 1 : 0;
+  if (left >= pool.min_available)
+    return std::nullopt;
+  return refuse(
+      Guard::min_available,
+      fmt::format("pool {}: once {} is ended {} usable keys are left, and min_available is "
+                  "{}; mend or add keys, or run keyherd rotate {}",
+                  pool.id, situation.state.active, left, pool.min_available, pool.id));
+}
+
 }  // namespace
 
 std::string_view to_string(Guard guard) {
@@ -235,6 +267,8 @@ tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& requ
   const auto chosen = mint ? slot : choose(situation, request);
   if (!chosen)
     return tl::unexpected(chosen.error());
+  if (auto refusal = leaves_too_few(situation, request, **chosen))
+    return tl::unexpected(std::move(*refusal));
   Plan result;
   result.pool = situation.pool.id;
   result.from = situation.state.active;

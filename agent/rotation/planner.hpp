@@ -57,6 +57,7 @@ enum class Guard {
   last_usable_key,  // the active key is the only one that works
   no_candidate,     // no key works
   no_slot,          // no key of the pool is free for a new secret
+  min_available,    // fewer usable keys than the pool must have would be left
 };
 std::string_view to_string(Guard guard);
 

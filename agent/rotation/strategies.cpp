@@ -21,7 +21,7 @@ double share_left(std::int64_t remaining, std::int64_t limit) {
 }
 
 Merits merits_of(const Candidate& candidate) {
-  Merits merits{candidate.priority, 1.0, candidate.tokens_used, candidate.latency};
+  Merits merits{candidate.priority, 1.0, candidate.tokens_used, candidate.latency, candidate.price};
   for (const model::QuotaStatus& quota : candidate.quotas)
     merits.share_left = std::min(merits.share_left, share_left(quota.remaining(), quota.limit));
   return merits;
@@ -41,6 +41,10 @@ Preference preference(model::Strategy strategy, const Merits& merits) {
       return {merits.share_left * merits.priority, merits.priority};
     case model::Strategy::least_used:
       return {-static_cast<double>(merits.tokens_used), merits.priority};
+    case model::Strategy::cheapest:
+      return {merits.price ? -static_cast<double>(*merits.price)
+                           : -std::numeric_limits<double>::infinity(),
+              merits.priority};
     case model::Strategy::lowest_latency:
       return {merits.latency ? -static_cast<double>(merits.latency->count())
                              : -std::numeric_limits<double>::infinity(),

@@ -6,6 +6,7 @@
 //   priority      the highest priority
 //   quota_aware   the highest score: the share left of its scarcest quota × priority
 //   least_used    the fewest tokens logged so far
+//   cheapest      the lowest price of the tokens that the pool uses; a key without any comes last
 //   lowest_latency  the shortest latency of its latest requests; a key without any comes last
 //
 // Ties are broken by the score's next part (priority), then by the order of round_robin.
@@ -29,6 +30,7 @@ struct Merits {
   double share_left = 1;  // remaining / limit of the scarcest quota; without quotas 1
   std::int64_t tokens_used = 0;
   std::optional<std::chrono::nanoseconds> latency;
+  std::optional<model::NanoUsd> price;
 };
 Merits merits_of(const Candidate& candidate);
 

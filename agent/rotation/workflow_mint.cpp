@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_text.hpp"
 #include "rotation/workflow_parts.hpp"
 
 namespace keyherd::rotation::flow {
@@ -96,8 +97,11 @@ Transition after_mint(const WorkflowContext& context, Rotation rotation, const S
     Credential credential = context.minted.value_or(intention(context, rotation));
     credential.state = CredentialState::live;
     credential.remote_id = done.remote_id;
+    credential.expires_at = done.expires_at;
     credential.since = context.now;
-    enter(rotation, RotationState::minted, context.now, done.remote_id);
+    enter(rotation, RotationState::minted, context.now,
+          done.remote_id +
+              (done.expires_at ? ", expires at " + format_rfc3339(*done.expires_at) : ""));
     result.credentials.push_back(std::move(credential));
     result.held = HeldSecret::hold;
     result.next = verify_minted_step(context, rotation);

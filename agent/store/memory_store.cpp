@@ -124,7 +124,10 @@ Result<State> MemoryStore::load() {
   state.evidence = recent_evidence(evidence_);
   std::size_t position = 0;
   for (auto& rotation : newest_rotations()) {
-    if (position++ < kRecentRotations || !model::is_final(rotation.state))
+    const bool is_recent =
+        state.rotations.empty() ||
+        rotation.started_at > state.rotations.front().started_at - WallTime::duration(kRecentTime);
+    if (position++ < kRecentRotations || is_recent || !model::is_final(rotation.state))
       state.rotations.push_back(std::move(rotation));
   }
   for (const auto& [id, fire] : fires_)
@@ -225,6 +228,8 @@ void MemoryStore::replace_rows(const Batch& batch) {
     state_.credentials[credential.name] = credential;
   for (const auto& [name, value] : batch.settings)
     state_.settings[name] = value;
+  std::erase_if(state_.audit, [&](const AuditRow& row) { return row.seq <= batch.audit_written; });
+  state_.audit.insert(state_.audit.end(), batch.audit.begin(), batch.audit.end());
 }
 
 std::vector<model::Rotation> MemoryStore::newest_rotations() const {

@@ -323,11 +323,12 @@ Result<std::vector<model::Rotation>> read_rotations(Connection& connection, cons
   return collect<model::Rotation>(*rows, rotation_row);
 }
 
-Result<std::vector<model::Rotation>> read_unfinished_rotations(Connection& connection) {
-  KH_ASSIGN(
-      Statement * rows,
-      connection.prepared(KH_ROTATION_COLUMNS "WHERE final = 0 ORDER BY started_at DESC, id DESC"));
-  rows->bind();
+Result<std::vector<model::Rotation>> read_needed_rotations(Connection& connection) {
+  KH_ASSIGN(Statement * rows,
+            connection.prepared(KH_ROTATION_COLUMNS
+                                "WHERE final = 0 OR started_at > (SELECT max(started_at) FROM "
+                                "rotation) - ? ORDER BY started_at DESC, id DESC"));
+  rows->bind(std::chrono::nanoseconds(kRecentTime).count());
   return collect<model::Rotation>(*rows, rotation_row);
 }
 

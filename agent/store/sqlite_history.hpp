@@ -29,6 +29,6 @@ Result<std::vector<model::StateChange>> read_changes(Connection& connection, con
 // Of one pool, or of all when empty.
 Result<std::vector<model::Rotation>> read_rotations(Connection& connection, const std::string& pool,
                                                     std::size_t limit);
-Result<std::vector<model::Rotation>> read_unfinished_rotations(Connection& connection);
+Result<std::vector<model::Rotation>> read_needed_rotations(Connection& connection);
 
 }  // namespace keyherd::store

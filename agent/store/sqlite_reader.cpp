@@ -30,6 +30,7 @@ class Reader {
   Status sealed(State& state);
   Status credentials(State& state);
   Status settings(State& state);
+  Status audit(State& state);
 
  private:
   // Calls `take` for each row.
@@ -262,8 +263,8 @@ Status Reader::pools(State& state) {
 
 Status Reader::rotations(State& state) {
   KH_ASSIGN(state.rotations, read_rotations(connection_, "", kRecentRotations));
-  KH_ASSIGN(auto unfinished, read_unfinished_rotations(connection_));
-  // Both lists are newest first: an unfinished one that is not among the newest is older than them.
+  KH_ASSIGN(auto unfinished, read_needed_rotations(connection_));
+  // Both lists are newest first: one that is not among the newest is older than them.
   const std::size_t recent = state.rotations.size();
   for (auto& rotation : unfinished) {
     const auto end = state.rotations.begin() + static_cast<std::ptrdiff_t>(recent);
@@ -301,11 +302,12 @@ Status Reader::sealed(State& state) {
 
 Status Reader::credentials(State& state) {
   return each(
-      "SELECT name, key, pool, issuer, remote_id, state, rotation, since, not_before, note FROM "
-      "credential",
+      "SELECT name, key, pool, issuer, remote_id, state, rotation, since, not_before, note, "
+      "expires_at FROM credential",
       [&](const Statement& row) -> Status {
-        model::Credential c{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4),
-                            {},          row.text(6), row.time(7), row.time(8), row.text(9)};
+        model::Credential c{row.text(0), row.text(1), row.text(2),          row.text(3),
+                            row.text(4), {},          row.text(6),          row.time(7),
+                            row.time(8), row.text(9), row.optional_time(10)};
         KH_ASSIGN(c.state, decode_name(model::credential_state_from_string(row.text(5)),
                                        "credential.state", row.text(5)));
         std::string name = c.name;
@@ -317,6 +319,13 @@ Status Reader::credentials(State& state) {
 Status Reader::settings(State& state) {
   return each("SELECT name, value FROM setting", [&](const Statement& row) -> Status {
     state.settings[row.text(0)] = row.text(1);
+    return {};
+  });
+}
+
+Status Reader::audit(State& state) {
+  return each("SELECT seq, content FROM audit ORDER BY seq", [&](const Statement& row) -> Status {
+    state.audit.push_back({row.integer(0), row.text(1)});
     return {};
   });
 }
@@ -341,6 +350,7 @@ Result<State> read_state(Connection& connection, const Names& names) {
   KH_TRY(reader.sealed(state));
   KH_TRY(reader.credentials(state));
   KH_TRY(reader.settings(state));
+  KH_TRY(reader.audit(state));
   return state;
 }
 

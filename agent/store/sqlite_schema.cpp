@@ -308,9 +308,19 @@ ALTER TABLE rotation ADD COLUMN credential TEXT NOT NULL DEFAULT '';
 UPDATE rotation SET state = 'staged' WHERE state = 'verified' AND final = 0;
 )sql";
 
+// Entries of the audit log on their way to its file; when a secret that the agent made expires.
+constexpr const char* kVersion6 = R"sql(
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  content TEXT NOT NULL
+) STRICT;
+
+ALTER TABLE credential ADD COLUMN expires_at INTEGER;
+)sql";
+
 // Entry n carries a file from format n to format n + 1; entries are never changed once released.
 constexpr std::array<const char*, kFormatVersion> kMigrations{kVersion1, kVersion2, kVersion3,
-                                                              kVersion4, kVersion5};
+                                                              kVersion4, kVersion5, kVersion6};
 
 Status migrate(Connection& connection, std::int64_t from) {
   for (auto version = static_cast<std::size_t>(from); version < kMigrations.size(); ++version) {

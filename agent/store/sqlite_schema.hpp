@@ -9,7 +9,7 @@
 namespace keyherd::store {
 
 // The format that this version writes: PRAGMA user_version.
-inline constexpr int kFormatVersion = 5;
+inline constexpr int kFormatVersion = 6;
 // "Kyhd": PRAGMA application_id, shown by `file`.
 inline constexpr int kApplicationId = 0x4b796864;
 

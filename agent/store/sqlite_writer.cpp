@@ -47,6 +47,7 @@ class Writer {
   Status sealed(const Batch& batch);
   Status credentials(const Batch& batch);
   Status settings(const std::map<std::string, std::string>& settings);
+  Status audit(const Batch& batch);
 
   // Adds to (or replaces) the named counters of each owner. Zeros are not stored.
   template <class Counts>
@@ -309,11 +310,11 @@ Status Writer::credentials(const Batch& batch) {
   for (const std::string& name : batch.dropped_credentials)
     KH_TRY(erase->bind(name).run());
   KH_ASSIGN(Statement * replace, connection_.prepared("INSERT OR REPLACE INTO credential VALUES "
-                                                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                                                      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (const model::Credential& c : batch.credentials) {
     KH_TRY(replace
                ->bind(c.name, c.key, c.pool, c.issuer, c.remote_id, model::to_string(c.state),
-                      c.rotation, c.since, c.not_before, c.note)
+                      c.rotation, c.since, c.not_before, c.note, c.expires_at)
                .run());
   }
   return {};
@@ -324,6 +325,16 @@ Status Writer::settings(const std::map<std::string, std::string>& settings) {
             connection_.prepared("INSERT OR REPLACE INTO setting VALUES (?, ?)"));
   for (const auto& [name, value] : settings)
     KH_TRY(replace->bind(name, value).run());
+  return {};
+}
+
+Status Writer::audit(const Batch& batch) {
+  KH_ASSIGN(Statement * erase, connection_.prepared("DELETE FROM audit WHERE seq <= ?"));
+  if (batch.audit_written > 0)
+    KH_TRY(erase->bind(batch.audit_written).run());
+  KH_ASSIGN(Statement * insert, connection_.prepared("INSERT INTO audit VALUES (?, ?)"));
+  for (const AuditRow& row : batch.audit)
+    KH_TRY(insert->bind(row.seq, row.content).run());
   return {};
 }
 
@@ -354,6 +365,7 @@ Status write_batch(Connection& connection, Names& names, const Batch& batch) {
   KH_TRY(writer.rotations(batch.rotations));
   KH_TRY(writer.sealed(batch));
   KH_TRY(writer.credentials(batch));
+  KH_TRY(writer.audit(batch));
   return writer.settings(batch.settings);
 }
 

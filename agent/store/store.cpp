@@ -12,7 +12,7 @@ bool Batch::empty() const {
          health.empty() && probe_totals.empty() && evidence.empty() && changes.empty() &&
          pools.empty() && pool_totals.empty() && rotations.empty() && fires.empty() &&
          dropped_sealed.empty() && sealed.empty() && dropped_credentials.empty() &&
-         credentials.empty() && settings.empty();
+         credentials.empty() && settings.empty() && audit_written == 0 && audit.empty();
 }
 
 Result<std::vector<model::UsageRow>> Store::usage(const UsageQuery& query) {

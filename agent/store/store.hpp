@@ -43,6 +43,13 @@ struct PoolTotals {
   friend bool operator==(const PoolTotals&, const PoolTotals&) = default;
 };
 
+// An entry of the audit log that is not known to be in its file yet.
+struct AuditRow {
+  std::int64_t seq = 0;
+  std::string content;
+  friend bool operator==(const AuditRow&, const AuditRow&) = default;
+};
+
 // Everything that changes together. Usage rows, minutes, failures and source counts are added to
 // what is there (so are suspects and balance drops); all other rows replace the row of the same
 // identity.
@@ -76,12 +83,15 @@ struct Batch {
   std::vector<std::string> dropped_credentials;  // name
   std::vector<model::Credential> credentials;    // name
   std::map<std::string, std::string> settings;   // small named facts
+  std::int64_t audit_written = 0;                // rows up to this number are deleted
+  std::vector<AuditRow> audit;                   // number
 
   [[nodiscard]] bool empty() const;
 };
 
 // What a start needs. Histories are bounded: of each key the newest evidences and the newest ones
-// of probes, the newest 200 rotations, and all that are not final.
+// of probes, the newest 200 rotations, those of the hour before the newest, and all that are not
+// final.
 struct State {
   std::map<std::string, std::map<std::string, model::UsageCounts>> usage_totals;  // key → model
   std::map<std::string, std::array<std::int64_t, model::kUsageFailureCount>> usage_failures;
@@ -102,6 +112,7 @@ struct State {
   std::map<std::string, SealedSecret> sealed;            // by id
   std::map<std::string, model::Credential> credentials;  // by name
   std::map<std::string, std::string> settings;
+  std::vector<AuditRow> audit;  // by number
 };
 inline constexpr std::size_t kRecentPerKey = 3;
 inline constexpr std::size_t kRecentProbesPerKey = 2;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cron/calendar.hpp"
 #include "usage/hash.hpp"
+#include "usage/quotes.hpp"
 
 namespace keyherd::usage {
 
@@ -33,10 +33,6 @@ std::uint32_t tag_of(std::uint64_t hash) {
   return static_cast<std::uint32_t>(hash >> 32U);
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // A label shows the name: valid UTF-8 it is (the parser checked), control characters it must not
 // hold.
 bool fits_a_label(std::string_view name) {
@@ -45,37 +41,6 @@ bool fits_a_label(std::string_view name) {
            const auto byte = static_cast<unsigned char>(c);
            return byte >= 0x20 && byte != 0x7F;
          });
-}
-
-bool matches(std::string_view text, std::string_view pattern) {
-  return text.size() == pattern.size() &&
-         std::equal(text.begin(), text.end(), pattern.begin(),
-                    [](char c, char p) { return p == '9' ? is_digit(c) : c == p; });
-}
-
-std::string_view without_date(std::string_view model) {
-  for (const std::string_view pattern : {"-9999-99-99", "-99999999"}) {
-    if (model.size() > pattern.size() &&
-        matches(model.substr(model.size() - pattern.size()), pattern))
-      return model.substr(0, model.size() - pattern.size());
-  }
-  return model;
-}
-
-const model::ModelPrice* find_price(const std::map<std::string, model::ModelPrice>& prices,
-                                    const std::string& model) {
-  auto found = prices.find(model);
-  if (found == prices.end())
-    found = prices.find(std::string(without_date(model)));
-  return found == prices.end() ? nullptr : &found->second;
-}
-
-const model::Price* quoted(const model::ModelPrice& list, WallTime at) {
-  const model::Tariff* tariff = list.tariff_at(at);
-  if (tariff == nullptr || tariff->periods.empty())
-    return tariff == nullptr ? nullptr : &tariff->price;
-  const auto local = cron::local_time(at, tariff->timezone);
-  return local ? &tariff->at(local->weekday, local->minute) : &tariff->price;
 }
 
 }  // namespace
@@ -220,7 +185,7 @@ const model::Price* Names::price(std::uint32_t key, std::uint32_t model, std::in
   const auto place = (static_cast<std::size_t>(bucket) * 31U + model * 7U + provider) % kQuotes;
   Quote& quote = quotes_[place];
   if (quote.of != listed.list || quote.bucket != bucket)
-    quote = Quote{listed.list, bucket, quoted(*listed.list, model::bucket_start(bucket))};
+    quote = Quote{listed.list, bucket, price_at(*listed.list, model::bucket_start(bucket))};
   return quote.price;
 }
 

@@ -191,9 +191,10 @@ TEMPLATE_TEST_CASE("a start reads the newest 200 rotations and every unfinished 
   Batch batch;
   batch.rotations = {rotation("old-unfinished", "p", 0, S::published),
                      rotation("old-final", "p", 1, S::retired)};
+  constexpr int kHours = 3'600;
   for (int i = 0; i < 200; ++i)
-    batch.rotations.push_back(
-        rotation("new-" + std::to_string(i), "p", 10 + i, i == 150 ? S::planned : S::retired));
+    batch.rotations.push_back(rotation("new-" + std::to_string(i), "p", 2 * kHours + i,
+                                       i == 150 ? S::planned : S::retired));
   commit(kind.store(), batch);
   auto state = kind.reopen().load();
   REQUIRE(state);
@@ -207,6 +208,22 @@ TEMPLATE_TEST_CASE("a start reads the newest 200 rotations and every unfinished 
   REQUIRE(left);
   CHECK(left->size() == 201);
   CHECK(left->back().id == "old-unfinished");
+}
+
+TEMPLATE_TEST_CASE("a start reads every rotation of the hour before the newest", "", InMemory,
+                   InSqlite) {
+  TestType kind;
+  Batch batch;
+  batch.rotations = {rotation("old", "p", 0, model::RotationState::retired)};
+  for (int i = 0; i < 700; ++i)
+    batch.rotations.push_back(rotation("r" + std::to_string(1'000 + i), "p", 3'600 + 5 * i,
+                                       model::RotationState::retired));
+  commit(kind.store(), batch);
+  const auto state = kind.reopen().load();
+  REQUIRE(state);
+  CHECK(state->rotations.size() == 700);
+  CHECK(state->rotations.front().id == "r1699");
+  CHECK(state->rotations.back().id == "r1000");
 }
 
 TEMPLATE_TEST_CASE("falls of a balance add up by key, currency and bucket, since the earliest look",

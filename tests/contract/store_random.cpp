@@ -196,10 +196,19 @@ void add_secrets(std::mt19937& random, store::Batch& batch) {
   batch.sealed.push_back(
       {some_name(random, "entry "), "0011", "aabb", some_name(random, "box "), some_time(random)});
   batch.dropped_credentials.push_back(some_name(random, "keyherd-"));
-  batch.credentials.push_back({some_name(random, "keyherd-"), some_name(random, "key "),
-                               some_name(random, "pool "), "issuer", some_name(random, "id "),
-                               some<model::CredentialState>(random, 6), "r1", some_time(random),
-                               some_time(random), some_name(random, "note ")});
+  batch.credentials.push_back(
+      {some_name(random, "keyherd-"), some_name(random, "key "), some_name(random, "pool "),
+       "issuer", some_name(random, "id "), some<model::CredentialState>(random, 6), "r1",
+       some_time(random), some_time(random), some_name(random, "note "),
+       below(random, 2) == 0 ? std::nullopt : std::optional(some_time(random))});
+}
+
+// Two entries a batch, the ones of the batch before last are in the file.
+void add_audit(std::mt19937& random, store::Batch& batch, int number) {
+  for (int i = 0; i < 2; ++i)
+    batch.audit.push_back({2 * number + i, some_name(random, "{content} ")});
+  if (number % 3 == 0)
+    batch.audit_written = 2 * number - 3;
 }
 
 }  // namespace
@@ -219,6 +228,7 @@ store::Batch random_batch(std::mt19937& random, int number) {
   add_evidence(random, batch);
   add_rotations(random, batch, number);
   add_secrets(random, batch);
+  add_audit(random, batch, number);
   return batch;
 }
 

@@ -178,10 +178,12 @@ std::string text_of(const store::State& state) {
     text += fmt::format("sealed {} {} {} {} {}\n", id, s.master_id, s.nonce, s.box,
                         text_of(s.sealed_at));
   for (const auto& [name, c] : state.credentials)
-    text += fmt::format("credential {} {} {} {} {} {} {} {} {} '{}'\n", name, c.key, c.pool,
+    text += fmt::format("credential {} {} {} {} {} {} {} {} {} '{}' {}\n", name, c.key, c.pool,
                         c.issuer, c.remote_id, to_string(c.state), c.rotation, text_of(c.since),
-                        text_of(c.not_before), c.note);
+                        text_of(c.not_before), c.note, text_of(c.expires_at));
   text += map_text("setting", state.settings);
+  for (const auto& row : state.audit)
+    text += fmt::format("audit {} {}\n", row.seq, row.content);
   return text;
 }
 

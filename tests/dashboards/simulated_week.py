@@ -29,7 +29,7 @@ KEYS = {"deepseek-1": 1.0, "deepseek-2": 0.7, "deepseek-3": 0.4, "openai-1": 1.4
 POOLS = {"search": ["deepseek-1", "deepseek-2", "deepseek-3"], "batch": ["openai-1", "openai-2", "openai-3"],
          "chat": ["anthropic-1", "anthropic-2"]}
 QUOTAS = {"deepseek-1": ["daily"], "deepseek-2": ["daily"], "openai-1": ["daily"], "openai-3": ["daily", "spend"]}
-TRIGGERS = ["schedule", "invalid_key", "rate_limited", "quota", "balance", "endpoint", "recovery", "manual", "drill", "initial"]
+TRIGGERS = ["schedule", "invalid_key", "rate_limited", "quota", "balance", "endpoint", "recovery", "manual", "drill", "initial", "tariff"]
 FAILURES = ["no_candidate", "preflight", "publish", "adoption", "hook"]
 CLIENT_FAILURES = ["auth", "quota", "rate_limited", "client_error", "server_error", "network"]
 SUSPECT = ["missing_usage", "cumulative", "clock", "unknown_model"]
@@ -337,6 +337,8 @@ class Week:
                 self.put("keyherd_rotations_total", self.summed(steps), **p, trigger=trigger)
             for reason, steps in failures.items():
                 self.put("keyherd_rotation_failures_total", self.summed(steps), **p, reason=reason)
+            moved = [any(steps[i] for steps in triggers.values()) for i in every]
+            self.put("keyherd_rotation_adoption_ratio", [0.2 if now else round(self.random.uniform(0.98, 1), 3) for now in moved], **p)
             last, out = 0, []
             for i in every:
                 if any(steps[i] for steps in triggers.values()):
@@ -390,6 +392,11 @@ class Week:
         self.put("keyherd_state_last_save_success_timestamp_seconds", [t - self.random.randint(1, 20) for t in self.times])
         self.put("keyherd_state_save_interval_seconds", 60)
         self.put("keyherd_state_save_failures_total", self.summed([int(self.ago(t) == 6 * 86400 + 3600) for t in self.times]))
+        full_disk = [int(3 * 86400 < self.ago(t) < 3 * 86400 + 1800) for t in self.times]
+        self.put("keyherd_audit_entries_total", self.summed([int(self.random.random() < 0.05) for _ in every]))
+        self.put("keyherd_audit_entries_waiting", [3 * full for full in full_disk])
+        self.put("keyherd_audit_write_failures_total", self.summed(full_disk))
+        self.put("keyherd_audit_entries_dropped_total", self.summed([int(self.ago(t) == 3 * 86400 + 900) for t in self.times]))
         for target, rate in (("file", 0.02), ("webhook", 0.02)):
             self.put("keyherd_notifications_total", self.summed([int(self.random.random() < rate) for _ in every]), target=target)
             self.put("keyherd_notification_failures_total", self.summed([int(target == "webhook" and 5 * 86400 < self.ago(t) < 5 * 86400 + 900) for t in self.times]), target=target)

@@ -77,6 +77,25 @@ class Restart(EndToEnd):
         agent.program.wait()
         agent.start()
 
+    def test_an_agent_that_stood_still_is_not_replaced_and_goes_on_alone(self):
+        agent = self.agent(["k1", "k2"], '[pools.prod]\nkeys = ["k1", "k2"]\npublish = [{ file = "prod.json" }]\n').start()
+        agent.wait_state("k2", "healthy")
+        agent.wait_committed("prod")
+        published = (self.directory / "prod.json").read_bytes()
+        agent.program.kill(signal.SIGSTOP)
+        second = self.write("second.toml", agent.config_path.read_text().replace(f":{agent.port}", ":0"))
+        try:
+            for _ in range(3):
+                done = subprocess.run([str(KEYHERD), "run", "--config", str(second)], capture_output=True, text=True,
+                                      timeout=20, check=False, env=agent.environment)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(f"another agent (process {agent.program.process.pid})", done.stderr)
+            self.assertEqual((self.directory / "prod.json").read_bytes(), published)
+        finally:
+            agent.program.kill(signal.SIGCONT)
+        self.assertEqual(agent.post("/api/v1/pools/prod/rotate")[0], 200)
+        self.assertEqual(2, agent.get("/api/v1/pools/prod")["generation"])
+
     def test_it_stops_within_five_seconds_while_a_provider_and_a_hook_hang(self):
         hook = self.write("hang.sh", "#!/bin/sh\nexec sleep 60\n", 0o755)
         agent = self.agent(["k1"], f'[pools.prod]\nkeys = ["k1"]\npublish = [{{ exec = ["{hook}"] }}]\n').start()

@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     "cron": ["base"],
     "model": ["base"],
     "net": ["base"],
+    "audit": ["base", "model"],
     "config": ["base", "cron", "model"],
     "store": ["base", "model"],
     "probe": ["base", "cron", "model", "net"],
@@ -26,9 +27,9 @@ MAY_INCLUDE = {
     "ui": [],
     "api": ["base", "cron", "model", "net", "metrics", "ui"],
     "sandbox": ["base", "model", "net"],
-    "engine": ["base", "cron", "model", "net", "config", "store", "probe", "health", "usage", "quota",
-               "rotation", "notify", "metrics", "ui", "api"],
-    "cli": ["base", "cron", "model", "net", "config", "store", "probe", "health", "usage", "quota",
+    "engine": ["base", "cron", "model", "net", "audit", "config", "store", "probe", "health", "usage",
+               "quota", "rotation", "notify", "metrics", "ui", "api"],
+    "cli": ["base", "cron", "model", "net", "audit", "config", "store", "probe", "health", "usage", "quota",
             "rotation", "notify", "metrics", "ui", "api", "engine", "sandbox"],
 }
 

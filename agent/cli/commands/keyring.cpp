@@ -1,3 +1,5 @@
+#include <pwd.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
@@ -12,6 +14,7 @@
 #include "cli/keyring_access.hpp"
 #include "cli/table.hpp"
 #include "config/secrets.hpp"
+#include "engine/audit_trail.hpp"
 #include "store/sqlite_store.hpp"
 
 namespace keyherd::cli {
@@ -86,6 +89,11 @@ int verify(Context& context, const Options&) {
   return print(context, findings(*config, *master, *state));
 }
 
+std::string user_name() {
+  const passwd* user = ::getpwuid(::geteuid());  // NOLINT: one thread
+  return user != nullptr ? user->pw_name : std::to_string(::geteuid());
+}
+
 // What the commands that write have in common: the agent must not run, for it owns the file.
 int change(Context& context,
            const std::function<Result<store::Batch>(const config::Config&, const store::MasterKey&,
@@ -98,7 +106,12 @@ int change(Context& context,
     KH_ASSIGN(const store::MasterKey master, master_key_of(context, *config));
     KH_ASSIGN(auto store, store::open_sqlite_store({config->agent.state, false}));
     KH_ASSIGN(const store::State state, store->load());
-    KH_ASSIGN(const store::Batch batch, make(*config, master, state));
+    KH_ASSIGN(store::Batch batch, make(*config, master, state));
+    if (!config->agent.audit.empty())
+      batch.audit.push_back(engine::offline_entry(state, {.at = context.clock.now().wall,
+                                                          .actor = "cli:" + user_name(),
+                                                          .act = model::AuditAct::keyring,
+                                                          .text = done.substr(0, done.find(';'))}));
     return store->commit(batch);
   }();
   if (!changed)
@@ -137,7 +150,7 @@ int set(Context& context, const Options& options) {
         batch.sealed.push_back(master.seal(options->entry, *secret, context.clock.now().wall));
         return batch;
       },
-      "sealed; refer to it as \"" + as_reference + "\"");
+      options->entry + " is sealed; refer to it as \"" + as_reference + "\"");
 }
 
 int remove(Context& context, const Options& options) {

@@ -51,6 +51,12 @@ Status publish_exec(const model::PublishExec& exec, const Publication& publicati
       "hook " + (exec.argv.empty() ? std::string("(none)") : exec.argv.front());
   if (exec.argv.empty() || exec.argv.front().empty() || exec.argv.front().front() != '/')
     return fail(ErrorCode::invalid, name + " is not an absolute path; write it in full");
+  // It is given the secret: whoever may write it would be, too.
+  constexpr unsigned kOthersMayWrite = 0002;
+  if (const auto file = context.files.stat(exec.argv.front());
+      file && (file->mode & kOthersMayWrite) != 0)
+    return fail(ErrorCode::denied, fmt::format("{} may be written by everybody; run: chmod o-w {}",
+                                               name, exec.argv.front()));
   KH_ASSIGN(const Secret document, published_document(publication));
   SubprocessRequest request = request_for(exec, publication, document);
   const Result<SubprocessResult> result = run_subprocess(request, std::move(stop));

@@ -49,7 +49,7 @@ class FakeControl final : public Control {
         command.to == "bad" ? model::RotationState::refused : model::RotationState::committed;
     return ready<model::Rotation>(rotation);
   }
-  Pending<model::Evidence> probe(const std::string&) override {
+  Pending<model::Evidence> probe(const std::string&, const std::string&) override {
     return ready<model::Evidence>(model::Evidence{});
   }
   Pending<model::KeyHealth> pause(const std::string&, const std::string&) override {
@@ -76,7 +76,21 @@ class FakeControl final : public Control {
     view.pool.id = pool;
     return ready<model::PoolView>(view);
   }
-  Pending<std::vector<std::string>> reload() override {
+  Pending<std::vector<model::AuditEntry>> audit(AuditQuestion question) override {
+    audit_asked = question;
+    std::vector<model::AuditEntry> entries(3);
+    entries[0] = {.seq = 1, .actor = "api:admin", .act = model::AuditAct::frozen, .pool = "prod"};
+    entries[1] = {.seq = 2, .act = model::AuditAct::refused, .pool = "other", .text = "no"};
+    entries[2] = {.seq = 3, .act = model::AuditAct::started};
+    return ready<std::vector<model::AuditEntry>>(entries);
+  }
+  Pending<std::vector<TimelineEvent>> timeline(TimelineQuestion question) override {
+    timeline_asked = question;
+    return ready<std::vector<TimelineEvent>>(
+        std::vector<TimelineEvent>{{{}, "probe", "", "k1", "", "ok"}});
+  }
+  Pending<std::vector<std::string>> reload(const std::string& actor) override {
+    reloader = actor;
     return ready<std::vector<std::string>>(fail(ErrorCode::invalid, "keyherd.toml:1:1: nonsense"));
   }
   Pending<UsageAnswer> usage(std::function<Result<UsageAnswer>(const ReadUsage&)> make) override {
@@ -181,6 +195,9 @@ class FakeControl final : public Control {
   bool lags = false;
   std::int64_t generation = 3;
   RotateCommand last;
+  AuditQuestion audit_asked;
+  TimelineQuestion timeline_asked;
+  std::string reloader;
   UsageRange asked;
   std::optional<WallTime> asked_of;
 

@@ -37,7 +37,7 @@ struct Desk {
   explicit Desk(const std::string& strategy) : world(kPool + "strategy = \"" + strategy + "\"\n") {
     world.start();
     world.advance(minutes(1));
-    engine::ControlParts parts{world.published, {}, {}, {}, {}, {}, {}, [] {}, world.clock};
+    engine::ControlParts parts{world.published, {}, {}, {}, {}, {}, {}, {}, [] {}, world.clock};
     parts.post = [this](engine::Event event) {
       world.call(std::get<engine::Call>(event).run);
       return true;

@@ -115,6 +115,15 @@ class FullStore final : public store::Store {
   store::Store& store_;
 };
 
+// An audit log that nothing can be written to.
+class FullJournal final : public audit::Journal {
+ public:
+  Result<audit::Appended> append(const std::vector<audit::Line>&) override {
+    return fail(ErrorCode::no_space, "audit log: writing keyherd.audit.jsonl: No space left");
+  }
+  Result<std::vector<model::AuditEntry>> read(const audit::Query&) override { return {}; }
+};
+
 class World : public engine::Effects {
  public:
   explicit World(std::string config)
@@ -144,7 +153,7 @@ class World : public engine::Effects {
     tailer->restore_seen(state->seen);
     engine_ = std::make_unique<engine::Engine>(engine::EngineOptions{
         *this, [this](engine::Event event) { events_.push_back(std::move(event)); }, random, *log,
-        published, keyring.get()});
+        published, keyring.get(), audit::Appended{}});
     if (!setup || !state || !engine_->start(*setup, *state, clock.now()))
       throw std::runtime_error("the engine does not start");
     settle();
@@ -178,7 +187,7 @@ class World : public engine::Effects {
   }
 
   // As a person would, by hand.
-  void ask(const std::string& key) { asked_ = engine_->probe(key, clock.now()); }
+  void ask(const std::string& key) { asked_ = engine_->probe(key, "test", clock.now()); }
   void pause(const std::string& key) {
     if (!engine_->pause(key, "test", clock.now()))
       throw std::runtime_error("no key " + key);
@@ -249,6 +258,12 @@ class World : public engine::Effects {
     job(*store);
     effect();
   }
+  void with_audit(std::function<void(audit::Journal&)> job) override {
+    FullJournal full;
+    effect();
+    job(audit_log_fails ? static_cast<audit::Journal&>(full) : *journal);
+    effect();
+  }
   void acknowledge(const std::string& source, std::uint64_t batch) override {
     tailer->committed(source, batch);
   }
@@ -276,8 +291,11 @@ class World : public engine::Effects {
   engine::Published published;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<usage::Tailer> tailer;
+  std::unique_ptr<audit::Journal> journal = audit::make_memory_journal();
   int published_steps = 0;
   bool store_fails = false;
+  bool audit_log_fails = false;
+  std::vector<model::AuditEntry> audited() const { return journal->read({}).value(); }
 
  private:
   rotation::StepDone carry_out(const engine::StepOrder& order) {

@@ -171,6 +171,7 @@ model::Snapshot full_snapshot() {
   model::PoolView members = pool();
   members.pool.schedule = "0 3 * * *";
   members.next_rotation_at = kNow + hours(3);
+  members.adoption = 0.75;
   add(snapshot, std::move(members));
   add(snapshot, source());
   snapshot.group_quotas = {
@@ -191,6 +192,7 @@ model::Snapshot full_snapshot() {
   snapshot.agent.secret_load_failures = {{"env", 1}};
   snapshot.agent.config_loaded_at = kNow - hours(1);
   snapshot.agent.last_commit_at = kNow - seconds(1);
+  snapshot.agent.audit = model::AuditView{120, 2, 1, 3};
   return snapshot;
 }
 

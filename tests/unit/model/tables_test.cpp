@@ -77,13 +77,14 @@ TEST_CASE("names of closed sets go both ways") {
     const auto kind = static_cast<ProbeKind>(i);
     CHECK(probe_kind_from_string(to_string(kind)) == kind);
   }
-  for (const char* name : {"round_robin", "priority", "quota_aware"})
+  for (const char* name :
+       {"round_robin", "priority", "quota_aware", "least_used", "lowest_latency", "cheapest"})
     CHECK(to_string(*strategy_from_string(name)) == name);
   for (const char* name : {"tokens", "input_tokens", "output_tokens", "requests", "usd"})
     CHECK(to_string(*quota_unit_from_string(name)) == name);
   for (const char* name : {"auto", "models", "balance", "chat", "auth"})
     CHECK(to_string(*probe_method_from_string(name)) == name);
-  for (const char* name : {"dead", "exhausted", "throttled", "degraded"})
+  for (const char* name : {"dead", "exhausted", "throttled", "degraded", "dear"})
     CHECK(to_string(*rotate_on_from_string(name)) == name);
 }
 

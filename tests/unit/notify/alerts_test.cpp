@@ -215,6 +215,11 @@ TEST_CASE("usage logs and the agent itself") {
   herd = Sound();
   herd.agent.last_commit_at = kNow - 10 * herd.agent.commit_interval - 1s;
   CHECK(herd.found() == Names{"KeyherdStateNotSaved/warning"});
+  herd = Sound();
+  herd.agent.audit = keyherd::model::AuditView{7, 2, 1, 0};
+  CHECK(herd.found() == Names{"KeyherdAuditNotWritten/warning"});
+  herd.agent.audit->waiting = 0;
+  CHECK(herd.found().empty());
 }
 
 }  // namespace

@@ -250,3 +250,35 @@ TEST_CASE(
     }
   }
 }
+
+TEST_CASE("a recovered key is handed out more and more often over the ramp") {
+  Bench bench(model::Strategy::priority);
+  bench.pool.ramp = seconds(600);
+  Candidate main = key("main", 9);
+  main.recovered = true;
+  main.state_since = kNow;
+  const auto dispenser = bench.dispenser({main, key("spare", 1)});
+  const auto share = [&](std::chrono::nanoseconds later) {
+    int taken = 0;
+    for (int i = 0; i < 1'000; ++i)
+      taken += next(dispenser, at(later)) == "main" ? 1 : 0;
+    return taken;
+  };
+  CHECK(share(seconds(0)) == 50);
+  CHECK(share(seconds(150)) == Approx(250).margin(1));
+  CHECK(share(seconds(450)) == Approx(750).margin(1));
+  CHECK(share(seconds(600)) == 1'000);
+  // It is better than none.
+  CHECK(take(bench.dispenser({main, key_that_is(model::KeyState::dead, "spare")}), 3) ==
+        "main main main");
+}
+
+TEST_CASE("the cheapest key is handed out, and of equal ones each in turn") {
+  Bench bench(model::Strategy::cheapest);
+  const auto priced = [](std::string id, model::NanoUsd price) {
+    Candidate made = key(std::move(id));
+    made.price = price;
+    return made;
+  };
+  CHECK(next(bench.dispenser({key("unknown"), priced("dear", 9), priced("cheap", 2)})) == "cheap");
+}

@@ -1,6 +1,7 @@
 // Rotations by a secret that is made for them, and what becomes of a key once it is published.
 
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "fixture.hpp"
 

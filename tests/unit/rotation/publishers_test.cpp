@@ -68,7 +68,7 @@ std::string script(const TempDir& dir, const std::string& body) {
 
 Status run_hook(Desk& desk, const std::string& path,
                 std::chrono::nanoseconds timeout = std::chrono::seconds(10)) {
-  return desk.tell(model::PublishExec{{path, "one argument"}, timeout});
+  return desk.tell(model::PublishExec{{path, "one argument"}, timeout}, true);
 }
 
 void check_hidden(const Status& status) {
@@ -281,6 +281,19 @@ TEST_CASE("a hook that is missing, not executable or not absolute is refused by 
   told = run_hook(desk, "reload-app");
   check_hidden(told);
   CHECK(told.error().message == "hook reload-app is not an absolute path; write it in full");
+}
+
+TEST_CASE("a hook that everybody may write is not given the secret") {
+  const TempDir dir;
+  Desk desk;
+  const std::string hook = script(dir, "cat > \"$(dirname \"$0\")/got\"");
+  REQUIRE(::chmod(hook.c_str(), 0777) == 0);
+  const Status told = run_hook(desk, hook);
+  check_hidden(told);
+  CHECK(told.error().code == ErrorCode::denied);
+  CHECK(told.error().message ==
+        "hook " + hook + " may be written by everybody; run: chmod o-w " + hook);
+  CHECK_FALSE(desk.disk->stat(dir / "got"));
 }
 
 TEST_CASE("a hook called twice for one rotation is told the same") {

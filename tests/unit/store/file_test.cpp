@@ -198,7 +198,7 @@ TEST_CASE("the file tells what it is") {
   const auto store = opened({path});
   Outsider person(path);
   CHECK(person.ask("PRAGMA application_id") == std::to_string(0x4b796864));
-  CHECK(person.ask("PRAGMA user_version") == "5");
+  CHECK(person.ask("PRAGMA user_version") == "6");
   CHECK(person.ask("PRAGMA journal_mode") == "wal");
   CHECK(person.ask("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 "
                    "AND name NOT LIKE 'sqlite_%'") == "0");
@@ -217,7 +217,7 @@ TEST_CASE("a file written by a newer version is refused and left as it is") {
   CHECK(error.message.find("format 7") != std::string::npos);
   CHECK(error.message.find("newer") != std::string::npos);
   CHECK(refused({path, true}).code == ErrorCode::invalid);
-  { Outsider(path).run("PRAGMA user_version = 5"); }
+  { Outsider(path).run("PRAGMA user_version = 6"); }
   CHECK(opened({path})->load()->settings.at("kept") == "yes");
 }
 
