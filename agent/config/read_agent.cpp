@@ -22,7 +22,7 @@ void read_agent(const TableReader& reader, Spec& spec) {
   }
   // Beside the state: "keyherd.db" has "keyherd.audit.jsonl".
   if (reader.has("audit"))
-    agent.audit = reader.text("audit") == "" ? "" : reader.path("audit").value_or("");
+    agent.audit = reader.text("audit") == "none" ? "" : reader.path("audit").value_or("");
   else if (agent.state == ":memory:")
     agent.audit.clear();
   else

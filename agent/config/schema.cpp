@@ -46,7 +46,7 @@ constexpr std::array kAgent{
           .type = Type::path,
           .doc =
               "The [audit log](audit.md); without it beside the state, `keyherd.audit.jsonl` for "
-              "`keyherd.db`. `\"\"` keeps none."},
+              "`keyherd.db`. `\"none\"` keeps none."},
     Field{.name = "audit_max_bytes",
           .type = Type::integer,
           .fallback = "67108864",

@@ -374,7 +374,7 @@ class Week:
             for reason in SUSPECT:
                 self.put("keyherd_usagelog_records_suspect_total", self.summed([int(self.random.random() < 0.005) for _ in every]), **s, reason=reason)
             self.put("keyherd_usagelog_duplicate_conflicts_total", self.summed([int(self.random.random() < 0.001) for _ in every]), **s)
-            self.put("keyherd_usagelog_lost_bytes_total", self.summed([252 * int(self.random.random() < 0.001) for _ in every]), **s)
+            self.put("keyherd_usagelog_lost_bytes_total", self.summed([252 * int(6 * 3600 < self.ago(t) < 6 * 3600 + 1200) for t in self.times]), **s)
             self.put("keyherd_usagelog_stalled", 0, **s)
             self.put("keyherd_usagelog_records_late_total", self.summed([int(self.random.random() < 0.002) for _ in every]), **s)
             self.put("keyherd_usagelog_file_changes_total", self.summed([int(t % 86400 == 0) for t in self.times]), **s, kind="rename")
@@ -392,11 +392,11 @@ class Week:
         self.put("keyherd_state_last_save_success_timestamp_seconds", [t - self.random.randint(1, 20) for t in self.times])
         self.put("keyherd_state_save_interval_seconds", 60)
         self.put("keyherd_state_save_failures_total", self.summed([int(self.ago(t) == 6 * 86400 + 3600) for t in self.times]))
-        full_disk = [int(3 * 86400 < self.ago(t) < 3 * 86400 + 1800) for t in self.times]
+        full_disk = [int(5 * 3600 < self.ago(t) < 7 * 3600) for t in self.times]
         self.put("keyherd_audit_entries_total", self.summed([int(self.random.random() < 0.05) for _ in every]))
         self.put("keyherd_audit_entries_waiting", [3 * full for full in full_disk])
         self.put("keyherd_audit_write_failures_total", self.summed(full_disk))
-        self.put("keyherd_audit_entries_dropped_total", self.summed([int(self.ago(t) == 3 * 86400 + 900) for t in self.times]))
+        self.put("keyherd_audit_entries_dropped_total", self.summed([int(5 * 3600 < self.ago(t) < 5 * 3600 + 1200) for t in self.times]))
         for target, rate in (("file", 0.02), ("webhook", 0.02)):
             self.put("keyherd_notifications_total", self.summed([int(self.random.random() < rate) for _ in every]), target=target)
             self.put("keyherd_notification_failures_total", self.summed([int(target == "webhook" and 5 * 86400 < self.ago(t) < 5 * 86400 + 900) for t in self.times]), target=target)

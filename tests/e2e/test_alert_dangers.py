@@ -14,6 +14,7 @@ KEYS = {"rich": "wallet", "leaky": "wallet2", "flappy": "calm", "busy": "calm", 
         **{key: f"of-{key}" for key in STORM}}
 # Panels of what does not happen here, and why.
 STAYS_EMPTY = {"keyherd-providers: Clock skew A": "the sandbox's answers bear no date",
+               "keyherd-agent: Audit log C": "the audit log can be written here", "keyherd-agent: Audit log D": "and so nothing is dropped",
                "keyherd-agent: Not read yet B": "needs a log that was compressed or deleted while no agent ran"}
 RECEIVER = {"critical": "/page", "warning": "/default", "info": None}
 

@@ -99,6 +99,11 @@ class Api(EndToEnd):
         self.agent.wait_committed("prod")
         wait_until(lambda: self.agent.get("/api/v1/usage"), "the log is read")
 
+    def restart_with(self, configuration):
+        self.agent.program.stop()
+        self.agent.config_path.write_text(configuration)
+        self.agent.start()
+
     def ask(self, method, path, body=None, *, token="admin", source="127.0.0.1", **headers):
         """(status, headers, body as text)"""
         tokens = {"admin": self.agent.token, "metrics": "metrics-token-0123456789", "read": "read-token-0123456789",
@@ -161,6 +166,13 @@ class Api(EndToEnd):
             for _ in range(12):
                 answer = self.ask(method, at, body, token="wrong", source="127.0.0.3")
             yield at, answer
+        elif status == 404 and path == "/api/v1/audit":
+            with_audit = self.agent.config_path.read_text()
+            self.restart_with(with_audit.replace("[agent]\n", '[agent]\naudit = "none"\n', 1))
+            yield from ask()
+            self.restart_with(with_audit)
+        elif status == 404 and path == "/api/v1/timeline":
+            yield from ask(at + "?pool=none")
         elif status == 404:
             yield from ask(re.sub("{.*}", "nobody", path) if "{" in path else at + "?log=none")
         elif status == 415:
@@ -189,6 +201,7 @@ class Api(EndToEnd):
                    "/api/v1/pools": ["", "?key=lost", "?q=pro&limit=1"],
                    "/api/v1/rotations": ["", "?pool=prod&state=committed,retired&limit=1"],
                    "/api/v1/keys/{id}/explain": ["", "?at=" + urllib.parse.quote(utc_now())],
+                   "/api/v1/audit": ["", "?from=7d&pool=prod&key=k1&limit=5"], "/api/v1/timeline": ["?pool=prod", "?key=k1&from=1h"],
                    "/api/v1/schedule": ["", "?count=3"], "/api/v1/usage/unaccounted": ["", "?from=7d"],
                    "/api/v1/usage": ["", "?by=day,label.team&from=7d&timezone=Asia/Singapore", "?by=key&limit=1&pool=prod"]}
         def drill():
@@ -230,7 +243,8 @@ class Api(EndToEnd):
             for body in ("[", "[]", '{"unknown": 1}', '{"reason": 5}', "[" * 1000):
                 yield at, self.ask(method, at, body)
         else:
-            words = {"/api/v1/export": "?with_secrets=true", "/api/v1/keys/{id}/explain": "?at=soon", "/api/v1/schedule": "?count=0", "/api/v1/usage": "?by=colour",
+            words = {"/api/v1/export": "?with_secrets=true", "/api/v1/audit": "?limit=0", "/api/v1/timeline": "",
+                     "/api/v1/keys/{id}/explain": "?at=soon", "/api/v1/schedule": "?count=0", "/api/v1/usage": "?by=colour",
                      "/api/v1/usage/unaccounted": "?from=soon", "/api/v1/pools/{id}/active": "?generation=x"}
             for query in (words[path],) if path in words else ("?limit=0", "?limit=x", "?colour=red"):
                 yield at + query, self.ask(method, at + query)

@@ -321,6 +321,9 @@ fields = { ts = "/t", key = "/k" }
   CHECK(config.usage_logs[0].path == "/etc/keyherd/logs/*.jsonl");
   CHECK(config.usage_logs[0].fields.at("key") == "/k");
   CHECK(parse("[agent]\nstate = \":memory:\"\n").agent.state == ":memory:");
+  CHECK(parse("[agent]\nstate = \":memory:\"\n").agent.audit.empty());
+  CHECK(parse("[agent]\naudit = \"none\"\n").agent.audit.empty());
+  CHECK(parse("[agent]\nstate = \"s.db\"\n").agent.audit.ends_with("/s.audit.jsonl"));
 }
 
 TEST_CASE("keys come from key files too, in both shapes") {
