@@ -2,7 +2,8 @@
 """Switches off one safety after another in a copy of the sources and demands that a test notices: a suite that
 stays green without a safety does not watch it. Builds in a directory of its own; takes minutes.
 
-    mutants.py SOURCE_DIRECTORY [name ...]"""
+    mutants.py SOURCE_DIRECTORY [name ...]
+    mutants.py --check SOURCE_DIRECTORY      only that each can still be made of the sources"""
 import os
 import pathlib
 import shutil
@@ -65,14 +66,22 @@ def run(argv, **more):
     return subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False, **more)
 
 
-def mutate(root, path, old, new):
+def mutated(root, path, old, new):
     text = (root / path).read_text()
     if text.count(old) != 1:
         sys.exit(f"{path}: the text of the mutant stands there {text.count(old)} times, not once:\n{old}")
-    (root / path).write_text(text.replace(old, new))
+    return text.replace(old, new)
+
+
+def check(source):
+    for _, path, old, new, _, _ in MUTANTS:
+        mutated(source, path, old, new)
+    print(f"{len(MUTANTS)} mutants can be made")
 
 
 def main():
+    if sys.argv[1] == "--check":
+        return check(pathlib.Path(sys.argv[2]))
     source = pathlib.Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
     survivors = []
@@ -87,7 +96,7 @@ def main():
             if wanted and name not in wanted:
                 continue
             target, binary = f"test_{program}", root / f"build/dev/tests/unit/{program}/test_{program}"
-            mutate(root, path, old, new)
+            (root / path).write_text(mutated(root, path, old, new))
             built = run(["ninja", "-C", "build/dev", target], cwd=root, env=environment)
             if built.returncode != 0:
                 sys.exit(f"{name}: the mutant does not compile\n{built.stdout[-3000:]}")
@@ -99,7 +108,7 @@ def main():
                 survivors.append(name)
     if survivors:
         sys.exit(f"no test notices: {'; '.join(survivors)}")
-
+    return None
 
 
 if __name__ == "__main__":
