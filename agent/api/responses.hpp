@@ -34,7 +34,7 @@ net::Answer when_ready(const Clock& clock, Pending<T> pending, Render render,
   };
   if (auto ready = look())
     return std::move(*ready);
-  return net::Park{clock.now().steady + kCommandWait, look, at_deadline};
+  return net::Park{clock.now().steady + kCommandWait, look, at_deadline, false};
 }
 
 // The same for a command: its errors, and that it takes too long, are answered in the usual way.

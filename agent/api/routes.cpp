@@ -172,7 +172,7 @@ class Api {
       return std::move(*ready);
     const auto deadline =
         parts_.clock.now().steady + std::min<std::chrono::nanoseconds>(*wait, kLongestWait);
-    return net::Park{deadline, look, unchanged};
+    return net::Park{deadline, look, unchanged, true};
   }
 
   Answer next(const ServerRequest& request) const {

@@ -107,6 +107,7 @@ class Front {
   std::uint64_t next_id_ = 0;
   std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
   std::set<std::uint64_t> parked_;
+  std::size_t long_waits_ = 0;     // of the parked
   std::set<std::uint64_t> feeds_;  // also while a piece is being written
   // By age: ids only grow.
   std::set<std::uint64_t> handshaking_;

@@ -242,7 +242,7 @@ void Front::finish(Client& client) {
 }
 
 bool Front::may_wait() const {
-  return parked_.size() + feeds_.size() < options_.max_waiting;
+  return long_waits_ + feeds_.size() < options_.max_waiting;
 }
 
 void Front::feed_more(Client& client, bool quiet) {
@@ -291,7 +291,7 @@ void Front::end_feed(Client& client) {
 }
 
 void Front::park(Client& client, Park park) {
-  if (!may_wait()) {
+  if (park.long_wait && !may_wait()) {
     if (respond(client, overloaded(options_, "too many clients wait for an answer"),
                 client.reader.can_continue()))
       advance(client);
@@ -348,10 +348,13 @@ void Front::expire(Client& client) {
 void Front::enter(Client& client, Client::Phase phase, SteadyTime deadline) {
   if (client.phase == Client::Phase::parked) {
     parked_.erase(client.id);
+    long_waits_ -= client.park->long_wait ? 1U : 0U;
     client.park.reset();
   }
-  if (phase == Client::Phase::parked)
+  if (phase == Client::Phase::parked) {
     parked_.insert(client.id);
+    long_waits_ += client.park->long_wait ? 1U : 0U;
+  }
   if (phase == Client::Phase::handshaking)
     handshaking_.insert(client.id);
   else if (client.phase == Client::Phase::handshaking)

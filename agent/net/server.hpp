@@ -75,6 +75,9 @@ struct Park {
   std::chrono::steady_clock::time_point deadline;
   std::function<std::optional<ServerResponse>()> poll;
   std::function<ServerResponse()> at_deadline;
+  // What it waits for may not come for long: it counts as a waiting client (max_waiting). Others
+  // are bounded by the connections alone.
+  bool long_wait = false;
 };
 
 // Exactly one of the two is set.
@@ -113,7 +116,7 @@ struct ServerOptions {
   // The certificate for connections from now on, asked for at each; null: plain text. Called on
   // the front's thread.
   std::function<std::shared_ptr<const TlsServer>()> tls;
-  // Clients that wait, parked or with a feed; beyond them: 503.
+  // Clients that wait for news, with a Park of long_wait or a feed; beyond them: 503.
   std::size_t max_waiting = 512;
   std::size_t max_handshakes = 256;  // under way; beyond them the oldest is given up
   std::size_t max_head_bytes = 32'768;

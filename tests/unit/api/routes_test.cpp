@@ -373,6 +373,7 @@ TEST_CASE("a long poll ends when the rules of access change: its token may be wi
       surface.ask("GET", "/api/v1/pools/{id}/active", {"prod"}, "",
                   surface.token("consumer-token-0123"), {{"generation", "3"}, {"wait", "30s"}});
   REQUIRE(waiting.park);
+  CHECK(waiting.park->long_wait);
   CHECK_FALSE(waiting.park->poll());
   surface.access = std::make_shared<Access>();
   surface.control.generation = 4;

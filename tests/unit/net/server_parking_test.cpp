@@ -37,6 +37,7 @@ struct ParkingFixture : HttpFixture {
                                return test::text_response("new");
                              };
                              park.at_deadline = [] { return test::text_response("same"); };
+                             park.long_wait = long_wait;
                              ++parked;
                              return park;
                            }});
@@ -45,6 +46,7 @@ struct ParkingFixture : HttpFixture {
   std::atomic<int> parked = 0;
   std::atomic<int> polls = 0;
   std::atomic<bool> throws = false;
+  std::atomic<bool> long_wait = false;
   std::shared_ptr<int> alive = std::make_shared<int>();  // held by each parked request
 };
 
@@ -150,4 +152,19 @@ TEST_CASE("a stop answers the parked as their deadline would") {
   }
   stopper.join();
   CHECK(Steady::now() - began < milliseconds(2'000));
+}
+
+TEST_CASE("clients that wait for news have a limit; answers that are on their way do not count") {
+  ParkingFixture http;
+  http.options.max_waiting = 2;
+  http.start();
+  const auto short_ones = park_clients(http, 5);
+  http.long_wait = true;
+  http.polls = 0;
+  const auto long_ones = park_clients(http, 2);
+  RawClient excess(http.port());
+  excess.send(request_text("GET /wait HTTP/1.1"));
+  const std::string told = excess.read_answer();
+  CHECK(status_of(told) == 503);
+  CHECK_THAT(told, Catch::Contains("\r\nRetry-After: 1\r\n"));
 }
