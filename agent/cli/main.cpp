@@ -1,5 +1,6 @@
 // keyherd: the process around one command.
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "base/threads.hpp"
 #include "cli/app.hpp"
 #include "cli/context.hpp"
 
@@ -39,10 +41,21 @@ bool wants_colour(const Environment& environment) {
          environment.get("TERM").value_or("") != "dumb";
 }
 
+// Whoever redirected the output must hear that it is not whole. Whoever closed the pipe knows.
+int close_output(int code) {
+  std::cout.flush();
+  pollfd output{STDOUT_FILENO, 0, 0};
+  if (std::cout || (::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0))
+    return code;
+  std::cerr << "keyherd: writing the output: it is not whole\n";
+  return cli::kWrongUsage;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   harden();
+  tell_of_uncaught_exceptions();
   const ProcessEnvironment environment;
   const auto files = make_posix_file_system();
   const SystemClock clock;
@@ -62,7 +75,7 @@ int main(int argc, char** argv) {
                        {}};
 
   try {
-    return cli::run_command_line(context, {argv + 1, argv + argc});
+    return close_output(cli::run_command_line(context, {argv + 1, argv + argc}));
   } catch (const std::exception&) {
     // What it says may quote a secret or an input; the place is in the log.
     return cli::report(context, Error{ErrorCode::internal, "an internal error ended this command"});

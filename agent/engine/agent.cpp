@@ -11,6 +11,7 @@
 #include "base/bounded_queue.hpp"
 #include "base/memory.hpp"
 #include "base/random.hpp"
+#include "base/threads.hpp"
 #include "base/time_text.hpp"
 #include "config/diff.hpp"
 #include "config/secrets.hpp"
@@ -70,7 +71,10 @@ class RunningAgent final : public Agent {
     KH_TRY(engine_->start(setup, opened.state, now));
     engine_->step(now);
     KH_TRY(start_server(*setup));
-    loop_ = std::jthread([this](const std::stop_token& stop) { run_loop(stop); });
+    loop_ = std::jthread([this](const std::stop_token& stop) {
+      name_thread("kh-loop");
+      run_loop(stop);
+    });
     start_alerting(setup->config.agent);
     certificate_.start_watching();
     options_.log.info("listening on {}://{}:{}", setup->certificate ? "https" : "http",
@@ -156,6 +160,7 @@ class RunningAgent final : public Agent {
                           options_.log,
                           setup.config.agent.probe_workers,
                           {setup.config.agent.max_request_ids, setup.config.agent.keep_request_ids},
+                          {},
                           {},
                           {},
                           {}};
@@ -263,7 +268,7 @@ class RunningAgent final : public Agent {
   // False when too many wait already.
   bool start_job(JobLine::Job job) {
     return jobs_.add([this, job = std::move(job)](const std::stop_token& stop) {
-      job(stop);
+      contain(options_.log, "a reload, import or export", [&] { job(stop); });
       server_->wake();
     });
   }

@@ -1,9 +1,10 @@
 #include "engine/alerting.hpp"
 
-#include <pthread.h>
 #include <spdlog/logger.h>
 
 #include <algorithm>
+
+#include "base/threads.hpp"
 
 namespace keyherd::engine {
 
@@ -30,9 +31,7 @@ Alerting::Alerting(const Published& published, const Clock& clock, spdlog::logge
       count_(std::move(count)),
       transport_(net::make_http_transport({})),
       book_(kJob, std::move(instance)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {
-  pthread_setname_np(thread_.native_handle(), "kh-alerting");
-}
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void Alerting::stop() {
   thread_.request_stop();
@@ -43,8 +42,9 @@ void Alerting::stop() {
 void Alerting::run(const std::stop_token& stop) {
   Mutex mutex;
   Condition never;
+  name_thread("kh-alerting");
   while (!stop.stop_requested()) {
-    look(stop);
+    contain(log_, "looking for what to tell of", [&] { look(stop); });
     MutexLock lock(mutex);
     never.wait_until(mutex, clock_.now().steady + kLookEvery, stop);
   }

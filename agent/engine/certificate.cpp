@@ -1,9 +1,9 @@
 #include "engine/certificate.hpp"
 
-#include <pthread.h>
 #include <spdlog/logger.h>
 
 #include "base/environment.hpp"
+#include "base/threads.hpp"
 #include "base/time_text.hpp"
 #include "config/secrets.hpp"
 
@@ -114,15 +114,15 @@ void Certificate::start_watching() {
   thread_ = std::jthread([this](const std::stop_token& stop) {
     Mutex mutex;
     Condition never;
+    name_thread("kh-certificate");
     while (!stop.stop_requested()) {
       {
         MutexLock lock(mutex);
         never.wait_until(mutex, clock_.now().steady + kStatEvery, stop);
       }
-      look();
+      contain(log_, "looking at the certificate", [this] { look(); });
     }
   });
-  pthread_setname_np(thread_.native_handle(), "kh-certificate");
 }
 
 void Certificate::stop() {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/threads.hpp"
+
 namespace keyherd::engine {
 
 bool JobLine::add(Job job) {
@@ -18,6 +20,7 @@ bool JobLine::add(Job job) {
 }
 
 void JobLine::run(const std::stop_token& stop) {
+  name_thread("kh-jobs");
   while (true) {
     Job job;
     {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/threads.hpp"
 #include "usage/tailer.hpp"
 
 namespace keyherd::engine {
@@ -14,7 +15,10 @@ TailThread::TailThread(const FileSystem& files, const Clock& clock, Tailed taile
       tailed_(std::move(tailed)),
       request_ids_(request_ids),
       post_(std::move(post)) {
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    name_thread("kh-tailer");
+    run(stop);
+  });
 }
 
 void TailThread::configure(std::vector<model::UsageLog> logs,

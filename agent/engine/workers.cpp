@@ -9,6 +9,7 @@
 
 #include "base/bounded_queue.hpp"
 #include "base/mutex.hpp"
+#include "base/threads.hpp"
 #include "rotation/runner.hpp"
 
 namespace keyherd::engine {
@@ -22,6 +23,16 @@ constexpr std::size_t kStepQueue = 1'024;
 constexpr std::size_t kStoreQueue = 256;
 constexpr std::chrono::seconds kIdle{3600};
 
+// As if there was no answer: nothing is known of the key.
+model::Evidence failed_probe(const ProbeOrder& order, const Clock& clock) {
+  model::Evidence evidence;
+  evidence.key = order.job.key;
+  evidence.probe = order.job.kind;
+  evidence.at = clock.now().wall;
+  evidence.message = "the probe failed by an internal error";
+  return evidence;
+}
+
 class Threads final : public WorkerThreads {
  public:
   Threads(WorkerOptions options, std::unique_ptr<store::Store> store,
@@ -29,7 +40,8 @@ class Threads final : public WorkerThreads {
       : options_(std::move(options)),
         store_(std::move(store)),
         audit_(std::move(audit)),
-        transport_(net::make_http_transport({})),
+        transport_(options_.transport ? std::move(options_.transport)
+                                      : net::make_http_transport({})),
         probes_(static_cast<std::size_t>(options_.probe_workers)),
         jobs_(kStoreQueue),
         audit_jobs_(kStoreQueue),
@@ -41,9 +53,16 @@ class Threads final : public WorkerThreads {
       steps_.push_back(std::make_unique<BoundedQueue<StepOrder>>(kStepQueue));
     for (std::size_t i = 0; i < kStepRunners; ++i)
       runners_.emplace_back([this, i](const std::stop_token& stop) { step_loop(i, stop); });
-    writer_ = std::jthread([this](const std::stop_token& stop) { store_loop(stop); });
-    if (audit_)
-      auditor_ = std::jthread([this](const std::stop_token& stop) { audit_loop(stop); });
+    writer_ = std::jthread([this](const std::stop_token& stop) {
+      name_thread("kh-store");
+      store_loop(stop);
+    });
+    if (audit_) {
+      auditor_ = std::jthread([this](const std::stop_token& stop) {
+        name_thread("kh-audit");
+        audit_loop(stop);
+      });
+    }
   }
 
   ~Threads() override {
@@ -146,6 +165,7 @@ class Threads final : public WorkerThreads {
   }
 
   void probe_loop(const std::stop_token& stop) {
+    name_thread("kh-probe");
     while (!stop.stop_requested()) {
       ++free_probers_;
       auto order = probes_.pop(idle_deadline(), stop);
@@ -155,19 +175,28 @@ class Threads final : public WorkerThreads {
       }
       ProbeFinished finished;
       finished.order = order->id;
-      finished.evidence =
-          probe::run_probe(order->job, *transport_, options_.redactor, options_.clock, stop);
+      const bool is_done = contain(options_.log, "the probe of key " + order->job.key, [&] {
+        finished.evidence =
+            probe::run_probe(order->job, *transport_, options_.redactor, options_.clock, stop);
+      });
+      if (!is_done)
+        finished.evidence = failed_probe(*order, options_.clock);
       finished.cancelled = stop.stop_requested();
       static_cast<void>(options_.post(std::move(finished), stop));
     }
   }
 
   void step_loop(std::size_t runner, const std::stop_token& stop) {
+    name_thread(runner < kFileRunners ? "kh-files" : "kh-hooks");
     while (!stop.stop_requested()) {
       auto order = steps_[runner]->pop(idle_deadline(), stop);
       if (!order)
         continue;
-      static_cast<void>(options_.post(StepFinished{run(*order, stop)}, stop));
+      std::optional<rotation::StepDone> done;
+      if (!contain(options_.log, "a step of pool " + order->request.pool,
+                   [&] { done = run(*order, stop); }))
+        done = rotation::fail_step(order->request, Error{ErrorCode::internal, "an internal error"});
+      static_cast<void>(options_.post(StepFinished{std::move(*done)}, stop));
     }
   }
 

@@ -31,6 +31,7 @@ struct WorkerOptions {
   std::function<void()> notify_readers;
   // An issuer's own secret; may block.
   std::function<Result<Secret>(const model::SecretRef&, const std::stop_token&)> resolve;
+  std::unique_ptr<net::Transport> transport;  // null: HTTP
 };
 
 class WorkerThreads : public Effects {

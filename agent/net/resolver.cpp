@@ -8,6 +8,8 @@
 #include <system_error>
 #include <thread>
 
+#include "base/threads.hpp"
+
 namespace keyherd::net {
 
 namespace {
@@ -55,7 +57,10 @@ class Resolver::Lookup {
 
   // Throws std::system_error when the system has no thread left.
   void start() {
-    thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] {
+      name_thread("kh-resolver");
+      run();
+    });
   }
 
   // The answer, or why it was not waited for.

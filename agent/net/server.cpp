@@ -1,11 +1,10 @@
 #include "net/server.hpp"
 
-#include <pthread.h>
-
 #include <optional>
 #include <thread>
 
 #include "base/mutex.hpp"
+#include "base/threads.hpp"
 #include "net/front.hpp"
 #include "net/listener.hpp"
 #include "net/route_table.hpp"
@@ -28,9 +27,10 @@ class EpollServer final : public Server {
     workers_.emplace(options_, [this](std::uint64_t client, std::variant<Answer, Piece> made) {
       front_->deliver(client, std::move(made));
     });
-    thread_ = std::jthread(
-        [this] { front_->run([this](Job job) { return workers_->submit(std::move(job)); }); });
-    pthread_setname_np(thread_.native_handle(), "kh-http-front");
+    thread_ = std::jthread([this] {
+      name_thread("kh-http-front");
+      front_->run([this](Job job) { return workers_->submit(std::move(job)); });
+    });
     return {};
   }
 

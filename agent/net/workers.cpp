@@ -1,10 +1,9 @@
 #include "net/workers.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <chrono>
 
+#include "base/threads.hpp"
 #include "net/answer.hpp"
 
 namespace keyherd::net {
@@ -110,8 +109,10 @@ Workers::Workers(const ServerOptions& options, Deliver deliver)
 }
 
 void Workers::start_thread(BoundedQueue<Job>& queue, const char* name) {
-  threads_.emplace_back([this, &queue](const std::stop_token& stop) { run(queue, stop); });
-  pthread_setname_np(threads_.back().native_handle(), name);
+  threads_.emplace_back([this, &queue, name](const std::stop_token& stop) {
+    name_thread(name);
+    run(queue, stop);
+  });
 }
 
 void Workers::stop() {

@@ -157,6 +157,41 @@ class Page(EndToEnd):
         wait_until(lambda: not admin.find("dialog"), "Escape closes it")
         self.picture(admin, "pool-dark")
 
+    def test_a_drill_is_started_watched_and_graded(self):
+        self.start()
+        reader = self.browser()
+        self.sign_in(reader, "read-token-0123456789")
+        reader.open(self.agent.url("/#/pools/chat"))
+        reader.wait("h2", lambda head: head.text == "Pool chat")
+        self.assertEqual(reader.find("#drill"), [])
+        admin = self.browser()
+        self.sign_in(admin, self.agent.token)
+        admin.open(self.agent.url("/#/pools/chat"))
+        before = self.agent.get("/api/v1/pools/chat")
+        admin.click("#drill")
+        admin.wait("dialog p", lambda text: f"{before['active']} is treated as revoked" in text.text)
+        self.picture(admin, "drill")
+        admin.click("#drill-go")
+        admin.wait("#drill-progress", lambda progress: "Grade A" in progress.text, timeout=40)
+        # What is shown is what was measured, and all is as it was, but for the generation.
+        drill = self.agent.get("/api/v1/pools/chat/drill")
+        self.assertEqual((drill["key"], drill["grade"], drill["actor"]), (before["active"], "A", "api:admin"))
+        shown = admin.run("return document.getElementById('drill-progress').innerText")
+        self.assertIn(f"after {drill['seconds']['switch']:.1f}s", shown)
+        self.assertIn("not measured", shown)
+        self.picture(admin, "drill-graded")
+        admin.press("Escape")
+        wait_until(lambda: not admin.find("dialog"), "Escape closes it")
+        admin.wait("#last-drill", lambda card: "Grade A" in card.text)
+        wait_until(lambda: self.agent.get("/api/v1/pools/chat")["active"] == before["active"], "the key is active again")
+        # One that would hurt is refused, and the page says why.
+        spare = next(key for key in before["keys"] if key != before["active"])
+        self.agent.post(f"/api/v1/keys/{spare}/pause")
+        self.agent.wait_committed("chat")
+        admin.click("#drill")
+        admin.click("#drill-go")
+        admin.wait("dialog .outcome", lambda text: "it would hurt" in text.text)
+
     def test_it_works_by_keyboard_and_on_a_phone(self):
         self.start()
         browser = self.browser()
@@ -207,7 +242,7 @@ class Page(EndToEnd):
                            "q.dispatchEvent(new Event('input')); return performance.now() - began")
         print(f"a search through them: {took:.0f} ms")
         self.assertLess(took, 1000)
-        wait_until(lambda: "key-00777 unknown" in self.rows(browser), "they are found")
+        wait_until(lambda: self.rows(browser)[:1] == ["key-00777 unknown"], "they are found, and shown from the first")
         self.picture(browser, "ten-thousand")
 
 

@@ -4,9 +4,11 @@ import concurrent.futures
 import json
 import os
 import random
+import subprocess
 import time
+import unittest
 
-from harness import Agent, EndToEnd, environment_for, http_request, key_config, main, secret_of, wait_until
+from harness import KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, secret_of, wait_until
 
 PASSPHRASE = {"KEYHERD_PASSPHRASE": "correct horse battery staple"}
 
@@ -116,6 +118,44 @@ class Transfer(EndToEnd):
         for name in ("k1", "k2", "k3"):
             self.assertNotIn(secret_of(name), second.program.log() + self.imported())
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root may mount a small disk")
+    def test_an_export_replaces_nothing_and_leaves_nothing_half(self):
+        agent = self.agent_with()
+        agent.cli("import", str(self.write("keys.json", self.document(2_000))))
+        precious = self.write("precious.json", "mine")
+        link = self.directory / "link.json"
+        link.symlink_to(self.directory / "elsewhere.json")
+        for target in (precious, link):
+            self.assertIn(str(target), agent.cli("export", "--output", str(target), expect=2).stderr)
+        self.assertEqual(precious.read_text(), "mine")
+        self.assertFalse((self.directory / "elsewhere.json").exists())
+        disk = self.directory / "disk"
+        disk.mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "none", disk], check=True)
+        try:
+            refused = agent.cli("export", "--output", str(disk / "export.json"), expect=2).stderr
+            self.assertIn("No space left", refused)
+            self.assertEqual(list(disk.iterdir()), [])
+        finally:
+            subprocess.run(["umount", "-l", disk], check=True)
+        # Nor is an output that found no room a success; a reader who has seen enough is told nothing.
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([str(KEYHERD), "export", "--config", str(agent.config_path)], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=60, check=False, env=agent.environment)
+        self.assertEqual((done.returncode, done.stderr), (2, "keyherd: writing the output: it is not whole\n"))
+        done = subprocess.run(["sh", "-c", '"$@" | head -n 1', "sh", str(KEYHERD), "export", "--config", str(agent.config_path)],
+                              capture_output=True, text=True, timeout=60, check=False, env=agent.environment)
+        self.assertEqual(done.stderr, "")
+
+    def test_more_than_fits_is_refused_whole(self):
+        agent = self.agent_with()
+        before = self.ids(agent)
+        refused = agent.cli("import", str(self.write("huge.json", self.document(250_000))), expect=None)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertRegex(refused.stderr, "large|16 MiB|at most")
+        self.assertEqual(len(refused.stderr.strip().splitlines()), 1)
+        self.assertEqual(self.ids(agent), before)
+
     def test_ten_thousand_keys_and_a_death_in_the_middle(self):
         agent = self.agent_with()
         agent.cli("import", str(self.write("few.json", self.document(10))))
@@ -138,6 +178,9 @@ class Transfer(EndToEnd):
         began = time.monotonic()
         self.assertIn("9990 added, 0 changed, 10 as before", agent.cli("import", str(file)).stdout)
         print(f"10,000 keys imported in {time.monotonic() - began:.1f} s")
+        # Who imports sees at once what was imported, wherever he looks; a list has 10,000 to a page.
+        self.assertEqual(len(agent.get("/api/v1/status")["keys"]), 10_001)
+        self.assertEqual(len(self.ids(agent)), 10_000)
         self.assertEqual(len(json.loads(agent.cli("export").stdout)["keys"]), 10_001)
         agent.cli("import", str(self.write("again.json", agent.cli("export").stdout)), "--dry-run")
 

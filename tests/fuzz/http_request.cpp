@@ -5,11 +5,11 @@ using namespace keyherd;
 using Progress = net::RequestReader::Progress;
 
 // The first byte says how the rest is cut into pieces: the cuts must not change what is understood.
-int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void fuzz::http_request(const std::uint8_t* data, std::size_t size) {
   static const net::RouteTable kRoutes(
       {{"GET", "/api/v1/keys/{id}", 0, {}}, {"POST", "/api/v1/usage", 4'096, {}}});
   if (size == 0)
-    return 0;
+    return;
   const std::size_t step = 1 + data[0] % 64U;
   auto bytes = fuzz::text_of(data + 1, size - 1);
   net::RequestReader reader(kRoutes, 4'096);
@@ -24,9 +24,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       progress = reader.advance();
     }
     if (progress == Progress::refused && !reader.can_continue())
-      return 0;
+      return;
     if (progress == Progress::refused)
       reader.next();
   }
-  return 0;
 }

@@ -6,7 +6,7 @@
 
 using namespace keyherd;
 
-int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void fuzz::label(const std::uint8_t* data, std::size_t size) {
   const std::string value = metrics::escape_label(fuzz::text_of(data, size));
   fuzz::must(is_valid_utf8(value));
   fuzz::must(value.size() <= 2 * 260);
@@ -18,5 +18,4 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     else
       fuzz::must(value[i] != '"');
   }
-  return 0;
 }

@@ -7,7 +7,7 @@
 using namespace keyherd;
 
 // The first byte chooses the format, the rest are lines: each is a record, skipped or rejected.
-int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void fuzz::usage_lines(const std::uint8_t* data, std::size_t size) {
   static const auto kFormats = [] {
     std::vector<usage::Format> formats{usage::Format::native()};
     for (const auto& preset : usage::presets()) {
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     return formats;
   }();
   if (size == 0)
-    return 0;
+    return;
   std::string block(fuzz::text_of(data + 1, size - 1));
   block += '\n';
   const std::size_t length = block.size();
@@ -32,5 +32,4 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   model::Tally tally;
   into.take(tally);
   fuzz::must(tally.counts.records >= 0);
-  return 0;
 }

@@ -42,7 +42,12 @@ export function when(time) {
     seconds < 0 ? `in ${span(seconds)}` : `${span(seconds)} ago`);
 }
 
+// "2026-11-27T03:00:00+08:00", for people.
+export const localTime = text => text.replace('T', ' ').replace(/:\d\d(?=[+-])/, ' ');
+
 export const state = name => el('span', {class: `state ${name}`}, name);
+// Of a key, which may be in a drill: what is believed of it stays what it is.
+export const stateOf = key => el('span', {}, state(key.state), key.in_drill ? el('span', {class: 'dim'}, ' (drill)') : null);
 
 export function bar(quota, large = false) {
   const fill = el('i');
@@ -97,6 +102,13 @@ export function spark(values, name) {
 }
 
 export function say(text) { $('said').textContent = text; }
+
+// act() at once, but not again before so many ms are over: asked for meanwhile, it is done then.
+export function seldom(act, every = 2000) {
+  let last = 0, timer = 0;
+  const now = () => { timer = 0; last = Date.now(); act(); };
+  return () => { if (!timer) timer = setTimeout(now, Math.max(0, last + every - Date.now())); };
+}
 
 // Replaces the children, and keeps the focus on what has the same id.
 export function show(target, ...children) {

@@ -1,6 +1,6 @@
 // The herd on one screen.
 
-import {bar, count, el, percent, say, show, spark, state, table, usd, warning, when, wideCard} from './dom.js';
+import {bar, count, el, localTime, percent, say, show, spark, stateOf, table, usd, warning, when, wideCard} from './dom.js';
 import {model} from './main.js';
 import {virtualList} from './list.js';
 import {fetchSparks, sparkOf} from './usage.js';
@@ -18,7 +18,7 @@ function rowOf(key) {
   return [
     el('span', {role: 'cell', class: 'c-id'}, link('keys', key.id)),
     el('span', {role: 'cell', class: 'c-provider dim'}, key.provider),
-    el('span', {role: 'cell', class: 'c-state'}, state(key.state)),
+    el('span', {role: 'cell', class: 'c-state'}, stateOf(key)),
     el('span', {role: 'cell', class: 'c-since dim'}, when(key.since)),
     el('span', {role: 'cell', class: 'c-quota'}, quota ? [bar(quota), ` ${percent(quota.ratio)} `, el('span', {class: 'warn'}, warning(quota))] : '–'),
     el('span', {role: 'cell', class: 'c-spark'}, values ? spark(values, `requests in the last day: ${count(values.reduce((a, b) => a + b, 0))}`) : ''),
@@ -45,6 +45,7 @@ const troubles = status => [
   ...status.providers.filter(provider => !provider.up).map(provider => `Provider ${provider.id} is down: ${provider.incident}`),
   ...(status.agent.ready ? [] : [`The agent is not ready: ${status.agent.not_ready_because}`]),
   ...(status.agent.config_reload_ok ? [] : [`The last reload failed: ${status.agent.config_error}`]),
+  ...status.pools.filter(pool => pool.drill).map(pool => `A drill is under way in pool ${pool.id}: ${pool.drill.key} is treated as revoked`),
   ...status.pools.filter(pool => pool.problem).map(pool => pool.problem[0].toUpperCase() + pool.problem.slice(1)),
 ];
 
@@ -69,6 +70,7 @@ export function herdView() {
   function filter() {
     wanted.q = search.value;
     for (const [name, select] of Object.entries(selects)) wanted[name] = select.value;
+    list.toTop();
     draw();
     say(number.textContent);
   }
@@ -96,7 +98,7 @@ export function herdView() {
   function drawRest(status) {
     show(incidents, table('Providers', ['provider', 'type', 'up', 'incident'], status.providers.map(p => [p.id, p.type,
       el('span', {class: p.up ? 'yes' : 'no'}, p.up ? 'yes' : 'no'), {wide: p.up ? '' : [p.incident, ' (', when(p.incident_since), ')']}]), 'No providers are configured.'));
-    show(next, table('Next rotations', ['schedule', 'when', 'local time'], model.schedule.map(f => [f.schedule, when(f.at), f.local]), 'Nothing is scheduled.'));
+    show(next, table('Next rotations', ['schedule', 'when', 'local time'], model.schedule.map(f => [f.schedule, when(f.at), localTime(f.local)]), 'Nothing is scheduled.'));
     show(recent, table('Recent rotations', ['pool', 'to', 'state', 'when', 'reason'], model.rotations.map(r => [link('pools', r.pool), r.to ?? '–',
       el('span', {class: ['rolled_back', 'needs_human', 'refused'].includes(r.state) ? 'no' : ''}, r.state.replace('_', ' ')), when(r.started_at), {wide: r.reason}]), 'None so far.'));
     show(logs, table('Usage logs', ['log', 'state', 'records', 'rejected', 'behind', 'last record'], status.sources.map(s => [s.id,

@@ -1,6 +1,6 @@
 // One key: what is believed of it and why, what it has left, how it is used.
 
-import {bar, chart, count, el, forecast, percent, quotaText, show, state, usd, when} from './dom.js';
+import {bar, chart, count, el, forecast, percent, quotaText, seldom, show, state, stateOf, usd, when} from './dom.js';
 import * as agent from './agent.js';
 import {action, may, model} from './main.js';
 import {lastDays, lastHours, usageOf} from './usage.js';
@@ -26,11 +26,9 @@ el('p', {class: 'dim'}, forecast(quota), quota.resets_at ? [', resets ', when(qu
 
 export function keyView(id) {
   const root = el('div');
-  let story = null, usage = null, problem = '', asked = 0;
+  let story = null, usage = null, problem = '';
 
-  async function fetchMore() {
-    if (Date.now() - asked < 2000) return;
-    asked = Date.now();
+  const fetchMore = seldom(async () => {
     try {
       [story, usage] = await Promise.all([agent.get(agent.keyPath(id, '/explain')), usageOf(id)]);
       problem = '';
@@ -38,12 +36,12 @@ export function keyView(id) {
       problem = error.message;
     }
     paint();
-  }
+  });
 
   function actions(key) {
     if (!may('operate')) return el('p', {class: 'dim'}, `Role ${model.me.role}: to look, not to touch.`);
     return el('div', {class: 'row'},
-      action('Probe now', async () => { const found = await agent.post(agent.keyPath(id, '/probe')); asked = 0; return `${id}: ${found.verdict}`; }, {id: 'probe'}),
+      action('Probe now', async () => { const found = await agent.post(agent.keyPath(id, '/probe')); return `${id}: ${found.verdict}`; }, {id: 'probe'}),
       key.state === 'paused' ? action('Resume', async () => { await agent.post(agent.keyPath(id, '/resume')); return `${id} is back in service`; }, {id: 'resume'})
         : action('Pause', async () => { await agent.post(agent.keyPath(id, '/pause')); return `${id} is out of service`; }, {id: 'pause'}));
   }
@@ -55,7 +53,7 @@ export function keyView(id) {
     const quotas = [...key.quotas, ...model.status.group_quotas.filter(quota => quota.owner === `group:${key.limit_group}`)];
     const fact = (name, ...value) => [el('dt', {}, name), el('dd', {}, value)];
     show(root,
-      el('p', {}, el('a', {href: '#/', id: 'back'}, '← The herd')), el('h2', {}, id, ' ', state(key.state)), el('p', {}, key.why),
+      el('p', {}, el('a', {href: '#/', id: 'back'}, '← The herd')), el('h2', {}, id, ' ', stateOf(key)), el('p', {}, key.why),
       el('div', {id: 'notice', role: 'alert'}), actions(key), problem ? el('p', {class: 'trouble'}, problem) : null,
       el('div', {class: 'columns'},
         el('section', {}, el('h3', {}, 'Facts'), el('dl', {class: 'facts card pad'},

@@ -67,6 +67,7 @@ export function virtualList(label, heads, render) {
       root.setAttribute('aria-rowcount', list.length + 1);
       return draw(anew);
     },
+    toTop() { scroller.scrollTop = 0; },
     // Called with the items in sight after a scroll.
     onsettle(callback) { settled = callback; },
     redraw: () => draw(true),

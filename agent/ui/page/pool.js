@@ -1,7 +1,8 @@
 // One pool: its keys, its rotations, and another key by hand, tried dry first.
 
-import {el, show, state, table, when, wideCard} from './dom.js';
+import {el, seldom, show, stateOf, table, when, wideCard} from './dom.js';
 import * as agent from './agent.js';
+import {drillCard, drillDialog} from './drill.js';
 import {action, dialog, may, model, refresh} from './main.js';
 
 function scrolling(name, ...children) {
@@ -44,14 +45,13 @@ function rotateDialog(pool) {
 
 export function poolView(id) {
   const root = el('div');
-  let rotations = [], asked = 0;
+  let rotations = [], drill = null;
 
-  async function fetchMore() {
-    if (Date.now() - asked < 2000) return;
-    asked = Date.now();
+  const fetchMore = seldom(async () => {
     rotations = await agent.get(`/api/v1/rotations?pool=${encodeURIComponent(id)}&limit=20`).catch(() => []);
+    if (rotations.some(rotation => rotation.trigger === 'drill')) drill = await agent.get(agent.poolPath(id, '/drill')).catch(() => null);
     paint();
-  }
+  });
 
   function paint() {
     const pool = model.status.pools.find(each => each.id === id);
@@ -60,6 +60,7 @@ export function poolView(id) {
     const fact = (name, ...value) => [el('dt', {}, name), el('dd', {}, value)];
     const acts = may('operate') ? el('div', {class: 'row'},
       el('button', {type: 'button', id: 'rotate', onclick: () => rotateDialog(pool)}, 'Rotate …'),
+      el('button', {type: 'button', id: 'drill', disabled: !pool.active, onclick: () => drillDialog(pool)}, 'Drill …'),
       pool.freeze?.by && pool.freeze.by !== 'window'
         ? action('Unfreeze', async () => { await agent.post(agent.poolPath(id, '/unfreeze')); return `${id} goes on by itself`; }, {id: 'unfreeze'})
         : action('Freeze', async () => { await agent.post(agent.poolPath(id, '/freeze')); return `${id} is moved by people only`; }, {id: 'freeze'}))
@@ -75,8 +76,8 @@ export function poolView(id) {
           fact('Frozen', pool.freeze ? [`by ${pool.freeze.by}`, pool.freeze.until ? [' until ', when(pool.freeze.until)] : '', pool.freeze.reason ? `: ${pool.freeze.reason}` : ''] : 'no'),
           fact('Published to', pool.publish.join(', ') || 'the API only')),
         el('h3', {}, 'Keys'), scrolling('Keys of the pool', table('Keys of the pool', ['key', 'state', 'why'],
-          pool.keys.map(key => [link(key), keys.has(key) ? state(keys.get(key).state) : '–', {wide: keys.get(key)?.why ?? ''}]), 'No keys.'))),
-        el('section', {}, el('h3', {}, 'Rotations'), el('div', {class: 'card pad'}, rotations.length ? el('ol', {class: 'timeline'}, rotations.map(r =>
+          pool.keys.map(key => [link(key), keys.has(key) ? stateOf(keys.get(key)) : '–', {wide: keys.get(key)?.why ?? ''}]), 'No keys.'))),
+        el('section', {}, pool.drill || drill ? [el('h3', {}, 'Drill'), drillCard(pool.drill ?? drill)] : null, el('h3', {}, 'Rotations'), el('div', {class: 'card pad'}, rotations.length ? el('ol', {class: 'timeline'}, rotations.map(r =>
           el('li', {}, when(r.started_at), ` ${r.from ?? 'nothing'} → ${r.to ?? '–'}: `, el('b', {}, r.state.replace('_', ' ')), ` (${r.trigger}, ${r.actor})`, el('p', {class: 'dim'}, r.reason))))
           : el('p', {class: 'empty'}, 'None so far.')))));
   }
