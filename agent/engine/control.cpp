@@ -104,14 +104,12 @@ class LoopControl final : public api::Control {
     });
   }
   api::Pending<model::KeyHealth> pause(const std::string& key, const std::string& actor) override {
-    return call<model::KeyHealth>([key, actor](Engine& engine, Instant now) {
-      return settled(engine.pause(key, actor, now));
-    });
+    return change<model::KeyHealth>(
+        [key, actor](Engine& engine, Instant now) { return engine.pause(key, actor, now); });
   }
   api::Pending<model::KeyHealth> resume(const std::string& key, const std::string& actor) override {
-    return call<model::KeyHealth>([key, actor](Engine& engine, Instant now) {
-      return settled(engine.resume(key, actor, now));
-    });
+    return change<model::KeyHealth>(
+        [key, actor](Engine& engine, Instant now) { return engine.resume(key, actor, now); });
   }
 
   api::Pending<model::KeyStory> explain(const std::string& key,
@@ -121,20 +119,19 @@ class LoopControl final : public api::Control {
     });
   }
   api::Pending<model::PoolView> freeze(const std::string& pool, model::Freeze freeze) override {
-    return call<model::PoolView>([pool, freeze = std::move(freeze)](Engine& engine, Instant now) {
-      return settled(engine.freeze(pool, freeze, now));
+    return change<model::PoolView>([pool, freeze = std::move(freeze)](Engine& engine, Instant now) {
+      return engine.freeze(pool, freeze, now);
     });
   }
   api::Pending<model::PoolView> unfreeze(const std::string& pool,
                                          const std::string& actor) override {
-    return call<model::PoolView>([pool, actor](Engine& engine, Instant now) {
-      return settled(engine.unfreeze(pool, actor, now));
-    });
+    return change<model::PoolView>(
+        [pool, actor](Engine& engine, Instant now) { return engine.unfreeze(pool, actor, now); });
   }
 
   api::Pending<model::Drill> drill(api::DrillCommand command) override {
-    return call<model::Drill>([command = std::move(command)](Engine& engine, Instant now) {
-      return settled(engine.drill(command, now));
+    return change<model::Drill>([command = std::move(command)](Engine& engine, Instant now) {
+      return engine.drill(command, now);
     });
   }
 
@@ -335,6 +332,19 @@ class LoopControl final : public api::Control {
         return std::nullopt;
       return (**inner)();
     };
+  }
+
+  // The same for a command that changes something at once: its answer comes when everybody can see
+  // what it did.
+  template <class T, class Command>
+  api::Pending<T> change(Command command) {
+    Promise<T> done;
+    const bool taken = parts_.post(Call{[done, command](Engine& engine, Instant now) {
+      engine.tell_once_published([done, outcome = command(engine, now)] { done.set(outcome); });
+    }});
+    if (!taken)
+      done.set(fail(ErrorCode::unavailable, "the agent is too busy; try again"));
+    return done.pending();
   }
 
   template <class T, class Query>

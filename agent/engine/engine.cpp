@@ -376,6 +376,7 @@ SteadyTime Engine::step(Instant now) {
   settle_touched(now);
   tend_history_if_due(now);
   publish_if_due(now);
+  tell_waiting();
   return next_deadline(now);
 }
 

@@ -116,6 +116,8 @@ class Engine {
   void begin_dispensing(const std::string& pool, Instant now);
   Result<model::KeyHealth> pause(const std::string& key, const std::string& actor, Instant now);
   Result<model::KeyHealth> resume(const std::string& key, const std::string& actor, Instant now);
+  // Once what was done so far can be seen in the published Snapshot: with the next step.
+  void tell_once_published(std::function<void()> tell);
 
  private:
   void on(ProbeFinished event, Instant now);
@@ -144,6 +146,7 @@ class Engine {
   void refresh_pool_views(const std::set<std::string>& pools, Instant now);
   void refresh_key_views(Instant now);
   void publish(Instant now);
+  void tell_waiting();
   std::vector<rotation::Candidate> candidates(const model::Pool& pool, Instant now) const;
   std::optional<rotation::Candidate> candidate(const std::string& key, Instant now) const;
   void add_prices(const model::Pool& pool, std::vector<rotation::Candidate>& members,
@@ -176,6 +179,7 @@ class Engine {
   bool changed_ = true;
   std::uint64_t version_ = 0;
   std::optional<SteadyTime> published_at_;
+  std::vector<std::function<void()>> waiting_;  // for the next publication
   std::optional<SteadyTime> forecast_at_;
   std::optional<Instant> last_step_;
   SteadyTime tend_history_at_;

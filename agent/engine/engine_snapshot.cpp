@@ -47,6 +47,19 @@ void Engine::publish_if_due(Instant now) {
     publish(now);
 }
 
+void Engine::tell_once_published(std::function<void()> tell) {
+  waiting_.push_back(std::move(tell));
+  published_at_.reset();  // with the next step
+}
+
+void Engine::tell_waiting() {
+  if (waiting_.empty())
+    return;
+  for (const auto& tell : std::exchange(waiting_, {}))
+    tell();
+  options_.effects.notify_readers();
+}
+
 void Engine::refresh_pool_views(const std::set<std::string>& pools, Instant now) {
   if (pools.empty())
     return;

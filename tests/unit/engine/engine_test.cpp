@@ -480,3 +480,16 @@ TEST_CASE("a batch of a log that a reload removed meanwhile is refused, not coun
   CHECK(world.refused.size() == 1);
   CHECK(world.store->load()->usage_totals.empty());
 }
+
+TEST_CASE("who changes something is told when everybody can see it") {
+  World world(kConfig);
+  world.start();
+  world.advance(1min);
+  std::optional<KeyState> seen;
+  world.call([&](engine::Engine& engine, Instant now) {
+    REQUIRE(engine.pause("k1", "api:admin", now));
+    engine.tell_once_published([&] { seen = world.state("k1"); });
+    CHECK_FALSE(seen);
+  });
+  CHECK(seen == KeyState::paused);
+}
