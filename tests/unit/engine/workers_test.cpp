@@ -39,7 +39,7 @@ struct Broken {
       return true;
     };
     options.notify_readers = [] {};
-    threads = start_worker_threads(std::move(options), store::make_memory_store(), {});
+    threads = start_worker_threads(std::move(options), store::make_memory_store(), nullptr, {});
   }
   ~Broken() {
     threads->stop_sources();
