@@ -24,6 +24,27 @@ constexpr auto kBlock = 6h;
 enum class Truth { fine, revoked, broke, throttled };
 enum class Sky { clear, overloaded, silent, refusing, address_limited };
 
+// Kinds 1 to `kinds` in a random order, each once before any comes again: so that even a short life
+// sees them all.
+class Deck {
+ public:
+  explicit Deck(int kinds) : kinds_(kinds) {}
+
+  int deal(SeededRandom& random) {
+    if (left_.empty())
+      for (int kind = 1; kind <= kinds_; ++kind)
+        left_.push_back(kind);
+    const auto at = left_.begin() + static_cast<std::ptrdiff_t>(random.next() % left_.size());
+    const int kind = *at;
+    left_.erase(at);
+    return kind;
+  }
+
+ private:
+  const int kinds_;
+  std::vector<int> left_;
+};
+
 KeyState seen_as(Truth truth) {
   switch (truth) {
     case Truth::fine:
@@ -111,13 +132,12 @@ class Weather {
       if (!chance(key.truth == Truth::fine ? 0.04 : 0.4))
         continue;
       key.believed = world_.state("w" + std::to_string(i));
-      key.truth =
-          key.truth == Truth::fine ? static_cast<Truth>(1 + random_.next() % 3) : Truth::fine;
+      key.truth = key.truth == Truth::fine ? static_cast<Truth>(falls_.deal(random_)) : Truth::fine;
       key.since = world_.clock.now().steady;
     }
     for (auto& sky : skies_) {
       if (chance(0.1))
-        sky = static_cast<Sky>(1 + random_.next() % 4);
+        sky = static_cast<Sky>(skies_to_come_.deal(random_));
       incidents += sky != Sky::clear ? 1 : 0;
     }
     if (chance(0.05))
@@ -140,12 +160,18 @@ class Weather {
       const std::string id = "w" + std::to_string(i);
       const Key& key = keys_[i];
       const int provider = i % kWeatherProviders;
-      CAPTURE(id, world_.clock.now().wall.time_since_epoch().count(), world_.key(id).health.why);
+      CAPTURE(id, format_rfc3339(world_.clock.now().wall), world_.key(id).health.why,
+              format_rfc3339(*world_.key(id).health.last_probe_at),
+              world_.snapshot()->providers.at(static_cast<std::size_t>(provider))->incident);
       if (key.truth != Truth::revoked && key.believed != KeyState::dead)
         CHECK(world_.state(id) != KeyState::dead);
       const SteadyTime stable = std::max(key.since, clear_since_[provider]);
       if (skies_[provider] != Sky::clear ||
           world_.clock.now().steady - stable < delay_of(key.believed, key.truth))
+        continue;
+      // At the end of a wait a key is believed until it is asked, when its turn comes.
+      const auto held = world_.clock.now().wall - world_.key(id).health.since;
+      if (held >= 0s && held < 1s)
         continue;
       ++checks[static_cast<std::size_t>(key.truth)];
       CHECK(world_.state(id) == seen_as(key.truth));
@@ -177,8 +203,9 @@ class Weather {
       case Truth::broke:
         return spent(request, error);
       case Truth::throttled: {
+        // Out of step with the looks.
         net::HttpResponse response = answer(429, error);
-        response.headers.emplace("retry-after", "600");
+        response.headers.emplace("retry-after", "607");
         return response;
       }
     }
@@ -196,6 +223,8 @@ class Weather {
 
   World world_;
   SeededRandom random_;
+  Deck falls_{3};
+  Deck skies_to_come_{4};
   std::array<Key, kWeatherKeys> keys_{};
   std::array<Sky, kWeatherProviders> skies_{};
   std::array<SteadyTime, kWeatherProviders> clear_since_{};
@@ -209,16 +238,20 @@ TEST_CASE("whatever the weather, every belief is the truth within its documented
           "[simulation]") {
   const char* long_run = std::getenv("KEYHERD_WEATHER_DAYS");
   const int days = long_run != nullptr ? std::stoi(long_run) : 10;
-  // Ten days see about six falls of each kind: the seeds are such that none is missing.
-  Weather weather(long_run != nullptr ? 4U : GENERATE(1U, 3U, 5U));
+  Weather weather(long_run != nullptr ? 4U : GENERATE(1U, 2U, 3U));
   weather.live(days * 24h);
   INFO(weather.incidents << " incidents; looks at keys fine, revoked, broke and throttled: "
                          << weather.checks[0] << ' ' << weather.checks[1] << ' '
                          << weather.checks[2] << ' ' << weather.checks[3]);
-  CHECK(weather.incidents >= days * 4 / 10);
-  CHECK(weather.checks[0] > days * 1'400);
+  // That it was a life, not a promise about it: the sky was not always clear, half of all looks
+  // were at keys that were fine, and each kind of trouble was there to be seen for an hour a day
+  // and more. Sixty lives of ten days had 2 to 15 incidents, and looks at each kind for 3 to 20
+  // hours a day; so it takes no lucky draw, and a kind that is missing fails.
+  constexpr int kLooksADay = 24h / kLook;
+  CHECK(weather.incidents >= days / 10);
+  CHECK(weather.checks[0] > days * kWeatherKeys * kLooksADay / 2);
   for (const int checks : weather.checks)
-    CHECK(checks > days * 30);
+    CHECK(checks > days * kLooksADay / 24);
 }
 
 namespace {
