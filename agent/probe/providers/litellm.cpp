@@ -23,6 +23,7 @@ const ProviderType& litellm_type() {
              {"budget has been exceeded", "exceededbudget", "exceeded budget for model",
               "over budget"}},
             {Verdict::disabled_key, {}, {"expired_key"}, {}},
+            {Verdict::disabled_key, {only(401), only(403)}, {}, {"key is blocked"}},
             {Verdict::invalid_key, {}, {"token_not_found_in_db"}, {}},
             {Verdict::permission_denied,
              {},
