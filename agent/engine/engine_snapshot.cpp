@@ -123,8 +123,9 @@ std::shared_ptr<const model::KeyView> Engine::key_view(const KeyRecord& record, 
   if (!view->secret_loaded)
     view->health.why = record.secret.problem;
   view->last_probe = record.last_probe;
-  if (!view->health.paused)  // a paused key is not probed: it has no interval
-    view->probe_interval = probing_.interval(record.key.id);
+  // A paused key is not probed: it has no interval.
+  if (const auto plan = herd_.tracker().next_probe(record.key.id, now))
+    view->probe_interval = std::max(probing_.interval(record.key.id), plan->interval);
   view->probes = record.probes;
   view->usage_by_model = record.usage_by_model;
   view->usage_failures = record.usage_failures;

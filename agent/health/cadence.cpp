@@ -145,17 +145,20 @@ void end_cooldown(Record& record, SteadyTime now) {
 
 ProbePlan plan_probe(const Record& record, Instant now, bool frozen) {
   ProbePlan plan;
+  plan.interval = interval_of(record, frozen);
   plan.urgent = record.urgent;
   plan.paid = record.wants_paid || record.health.state == KeyState::exhausted;
   if (record.cooldown.ends) {
     plan.wait = std::max<nanoseconds>(nanoseconds(0), *record.cooldown.ends - now.steady);
     plan.not_before = true;
   } else if (!record.urgent) {
-    plan.wait = since_last_probe(record, interval_of(record, frozen), now);
+    plan.wait = since_last_probe(record, plan.interval, now);
   }
   if (record.quiet_until && *record.quiet_until > now.steady + plan.wait) {
     plan.wait = *record.quiet_until - now.steady;
     plan.not_before = true;
+    if (record.probed_at)
+      plan.interval = std::max<nanoseconds>(plan.interval, *record.quiet_until - *record.probed_at);
   }
   return plan;
 }

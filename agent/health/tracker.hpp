@@ -72,6 +72,8 @@ struct ProbePlan {
   bool not_before = false;           // a cool-down: jitter may only make it later
   bool urgent = false;               // asked for, before its usual time
   bool paid = false;  // only a paid probe (chat) or a balance can answer the open question
+  // From one probe to the next as the key is now, cool-downs left out.
+  std::chrono::nanoseconds interval{0};
 };
 
 class Tracker {

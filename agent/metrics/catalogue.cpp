@@ -69,7 +69,8 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
     {kProbes, "keyherd_probe_consecutive_failures", gauge, "key, provider", "", core,
      "Probes of the key in a row that did not end ok."},
     {kProbes, "keyherd_probe_interval_seconds", gauge, "key, provider", "seconds", core,
-     "Time between two probes of the key as it is now, 0 while it is not probed."},
+     "Time between two probes of the key as it is now, cool-downs left out; 0 while it is not "
+     "probed."},
     {kProbes, "keyherd_probe_tokens_total", counter, "key, provider, direction", "tokens", core,
      "Tokens that the probes themselves used."},
     {kProbes, "keyherd_probe_cost_total", counter, "key, provider, currency", "money", core,

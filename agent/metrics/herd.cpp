@@ -6,13 +6,13 @@
 #include <string_view>
 
 #include "metrics/text_writer.hpp"
+#include "model/naming.hpp"
 
 namespace keyherd::metrics {
 
 namespace {
 
 constexpr std::string_view kOtherModel = "other";
-constexpr std::string_view kGroupPrefix = "group:";
 
 // The models that keep their own label. The choice for a key with too many depends on the price
 // table alone: a later model never takes a label from an earlier one, so no counter falls.
@@ -65,18 +65,6 @@ void add_quotas(std::vector<QuotaRow>& rows, const std::vector<model::QuotaStatu
     rows.push_back({&status, labels + "," + label("quota", status.quota)});
 }
 
-// The provider of a limit group's keys; empty when they do not agree.
-std::map<std::string, std::string, std::less<>> providers_of_groups(
-    const model::Snapshot& snapshot) {
-  std::map<std::string, std::string, std::less<>> found;
-  for (const auto& view : snapshot.keys) {
-    const auto [entry, is_new] = found.try_emplace(view->key.limit_group, view->key.provider);
-    if (!is_new && entry->second != view->key.provider)
-      entry->second.clear();
-  }
-  return found;
-}
-
 std::vector<QuotaRow> make_quotas(const model::Snapshot& snapshot,
                                   const std::vector<KeyRow>& keys) {
   std::vector<QuotaRow> rows;
@@ -84,12 +72,9 @@ std::vector<QuotaRow> make_quotas(const model::Snapshot& snapshot,
     add_quotas(rows, key.view->quotas, key.labels);
   if (snapshot.group_quotas.empty())
     return rows;
-  const auto providers = providers_of_groups(snapshot);
+  const auto providers = model::providers_of_groups(snapshot);
   for (const model::QuotaStatus& status : snapshot.group_quotas) {
-    std::string_view group = status.owner;
-    if (group.starts_with(kGroupPrefix))
-      group.remove_prefix(kGroupPrefix.size());
-    const auto provider = providers.find(group);
+    const auto provider = providers.find(status.owner);
     rows.push_back(
         {&status, key_labels(status.owner,
                              provider == providers.end() ? std::string_view() : provider->second) +
@@ -134,15 +119,6 @@ KeyRow make_key(const model::KeyView& view, const NamedModels& names) {
 
 }  // namespace
 
-std::string endpoint_of(std::string_view base_url) {
-  if (const auto scheme = base_url.find("://"); scheme != std::string_view::npos)
-    base_url.remove_prefix(scheme + 3);
-  base_url = base_url.substr(0, base_url.find_first_of("/?#"));
-  if (const auto user = base_url.rfind('@'); user != std::string_view::npos)
-    base_url.remove_prefix(user + 1);
-  return std::string(base_url);
-}
-
 Herd make_herd(const model::Snapshot& snapshot, std::size_t models_per_key) {
   Herd herd;
   herd.snapshot = &snapshot;
@@ -153,7 +129,7 @@ Herd make_herd(const model::Snapshot& snapshot, std::size_t models_per_key) {
     provider_index.emplace(view->provider.id, herd.providers.size());
     names.emplace_back(&view->provider, models_per_key);
     herd.providers.push_back({view.get(), label("provider", view->provider.id),
-                              label("endpoint", endpoint_of(view->provider.base_url)),
+                              label("endpoint", model::endpoint_of(view->provider.base_url)),
                               label("model", view->provider.probe.model), 0, 0});
   }
   const NamedModels unknown(nullptr, models_per_key);

@@ -80,7 +80,4 @@ struct Herd {
 // At most models_per_key models of a key keep their own name; the others are summed up as "other".
 Herd make_herd(const model::Snapshot& snapshot, std::size_t models_per_key);
 
-// Host, and port where it is given, of a base URL: "api.deepseek.com". Never its user or path.
-std::string endpoint_of(std::string_view base_url);
-
 }  // namespace keyherd::metrics

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <map>
 #include <stdexcept>
 
 #include "base/time_text.hpp"
+#include "model/naming.hpp"
 
 namespace keyherd::notify {
 
@@ -17,6 +18,7 @@ using model::KeyState;
 using model::KeyView;
 using model::PoolView;
 using model::Severity;
+using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -33,12 +35,22 @@ constexpr std::array kRules = std::to_array<AlertRule>({
     {"KeyherdKeyRejected", Severity::warning, minutes(1), "A provider rejects an API key."},
     {"KeyherdKeyDown", Severity::warning, minutes(15), "A key cannot serve requests."},
     {"KeyherdEndpointDown", Severity::critical, minutes(5), "A provider's endpoint is down."},
+    {"KeyherdEndpointAcceptsAnyKey", Severity::info, minutes(15),
+     "An endpoint accepts a made-up key."},
+    {"KeyherdProbeBudgetSpent", Severity::warning, minutes(10),
+     "The day's budget for probes is nearly used up."},
     {"KeyherdProbeStale", Severity::warning, minutes(2), "A key is no longer probed."},
     {"KeyherdKeyExpiring", Severity::warning, minutes(10), "A key expires soon."},
     {"KeyherdKeyExpiring", Severity::critical, minutes(10), "A key expires soon."},
+    {"KeyherdKeyTooOld", Severity::warning, hours(1), "A key is older than it may be."},
     {"KeyherdQuotaUsageHigh", Severity::info, seconds(0), "The quota usage of a key is high."},
     {"KeyherdQuotaUsageHigh", Severity::warning, seconds(0), "The quota usage of a key is high."},
     {"KeyherdQuotaUsageHigh", Severity::critical, seconds(0), "The quota usage of a key is high."},
+    {"KeyherdBalanceLow", Severity::warning, minutes(5), "The balance of an account is low."},
+    {"KeyherdBalanceLow", Severity::critical, minutes(5), "The balance of an account is low."},
+    {"KeyherdUnaccountedSpend", Severity::critical, minutes(30),
+     "A balance falls faster than the usage logs explain."},
+    {"KeyherdRateLimitNearlyUsed", Severity::info, minutes(10), "A rate limit is nearly used up."},
     {"KeyherdUsageLogUnreadable", Severity::warning, minutes(5), "A usage log cannot be read."},
     {"KeyherdUsageLogLagging", Severity::warning, minutes(5),
      "The agent does not keep up with a usage log."},
@@ -61,6 +73,10 @@ std::string age(std::chrono::nanoseconds span) {
   return describe_duration(std::chrono::floor<seconds>(span));
 }
 
+double in_units(std::int64_t nanos) {
+  return static_cast<double>(nanos) / 1e9;
+}
+
 class Search {
  public:
   Search(const model::Snapshot& snapshot, WallTime now) : snapshot_(snapshot), now_(now) {}
@@ -75,8 +91,9 @@ class Search {
       for (const model::QuotaStatus& quota : view->quotas)
         look_at(quota, view->key.provider);
     }
-    for (const model::QuotaStatus& quota : snapshot_.group_quotas)
-      look_at(quota, "");
+    look_at_group_quotas();
+    for (const model::WalletDrain& drain : snapshot_.drains)
+      look_at(drain);
     for (const auto& view : snapshot_.sources)
       look_at(*view);
     look_at(snapshot_.agent);
@@ -84,17 +101,26 @@ class Search {
   }
 
  private:
+  // To Prometheus an empty label is none.
   void add(std::string_view name, Severity severity, Labels labels, std::string description) {
+    std::erase_if(labels, [](const auto& label) { return label.second.empty(); });
     found_.push_back({rule(name, severity), std::move(labels), std::move(description)});
   }
 
   void look_at(const model::ProviderView& view) {
-    if (view.up)
-      return;
-    down_.insert(view.provider.id);
-    add("KeyherdEndpointDown", Severity::critical, {{"provider", view.provider.id}},
-        fmt::format("{} fails for all its keys at once: the keys are frozen as they were.",
-                    view.provider.id));
+    const std::string& id = view.provider.id;
+    providers_[id] = &view;
+    const std::string endpoint = model::endpoint_of(view.provider.base_url);
+    const Labels labels{{"provider", id}, {"endpoint", endpoint}};
+    if (!view.up)
+      add("KeyherdEndpointDown", Severity::critical, labels,
+          fmt::format("{} ({}) fails for all its keys at once: the keys are frozen as they were.",
+                      id, endpoint));
+    if (view.authenticates == false)
+      add("KeyherdEndpointAcceptsAnyKey", Severity::info, labels,
+          fmt::format("{} ({}) answers the first probe whatever key it is shown: its keys are "
+                      "proven by a stronger probe, or not at all.",
+                      id, endpoint));
   }
 
   void look_at(const PoolView& view) {
@@ -111,7 +137,7 @@ class Search {
     if (view.available > 0 && !view.survives_key_loss)
       add("KeyherdPoolNoRedundancy", Severity::warning, {{"pool", id}},
           fmt::format("Pool {} works, but losing one more key or limit group would leave it "
-                      "without any.",
+                      "without a usable key, or with quotas that do not last until their resets.",
                       id));
     const auto old = now_ - view.state.decided_at;
     if (view.state.decided_at > WallTime{} && old > view.pool.valid_for)
@@ -133,19 +159,75 @@ class Search {
           fmt::format("Key {} is rejected by {}, several times over: a person must replace it.",
                       key.id, key.provider));
     else if (!model::is_usable(state) && state != KeyState::exhausted &&
-             state != KeyState::paused && !down_.contains(key.provider))
+             state != KeyState::paused && !is_down(key.provider))
       add("KeyherdKeyDown", Severity::warning, labels,
           fmt::format("Key {} of {} is unusable, and neither rejection, exhaustion nor a pause "
                       "explains it.",
                       key.id, key.provider));
-    const WallTime probed = view.health.last_probe_at.value_or(snapshot_.agent.config_loaded_at);
-    if (view.probe_interval.count() > 0 && now_ - probed > 3 * view.probe_interval + minutes(1))
-      add("KeyherdProbeStale", Severity::warning, labels,
-          fmt::format("Key {} of {} was last probed {} ago, more than three intervals: what is "
-                      "believed of it may be wrong.",
-                      key.id, key.provider, age(now_ - probed)));
+    look_at_probes(view, labels);
+    look_at_balances(view, labels);
     if (key.expires_at)
       look_at_expiry(key, labels, *key.expires_at - now_);
+    if (key.created_at && key.max_age && now_ - *key.created_at > *key.max_age)
+      add("KeyherdKeyTooOld", Severity::warning, labels,
+          fmt::format("The secret of key {} of {} is {} old, older than its max_age.", key.id,
+                      key.provider, age(now_ - *key.created_at)));
+  }
+
+  // Real use is as good as a probe, and in a cool-down none is due.
+  void look_at_probes(const KeyView& view, const Labels& labels) {
+    const model::KeyHealth& health = view.health;
+    const WallTime known = std::max(health.last_probe_at.value_or(snapshot_.agent.config_loaded_at),
+                                    health.last_success_at.value_or(WallTime{}));
+    const bool waits = health.cooldown_until && *health.cooldown_until > now_;
+    if (!waits && view.probe_interval.count() > 0 &&
+        now_ - known > 3 * view.probe_interval + minutes(1))
+      add("KeyherdProbeStale", Severity::warning, labels,
+          fmt::format("Key {} of {} was last probed, or seen to work, {} ago, more than three "
+                      "intervals: what is believed of it may be wrong.",
+                      view.key.id, view.key.provider, age(now_ - known)));
+    for (const model::RateLimit& limit : view.rate_limits) {
+      if (limit.limit <= 0 ||
+          static_cast<double>(limit.remaining) / static_cast<double>(limit.limit) >= 0.05)
+        continue;
+      Labels of_resource = labels;
+      of_resource["resource"] = limit.resource;
+      add("KeyherdRateLimitNearlyUsed", Severity::info, std::move(of_resource),
+          fmt::format("Less than 5 % of the {} limit of {} at {} was left for ten minutes.",
+                      limit.resource, view.key.id, view.key.provider));
+    }
+  }
+
+  void look_at_balances(const KeyView& view, const Labels& labels) {
+    const auto provider = providers_.find(view.key.provider);
+    if (provider == providers_.end())
+      return;
+    const auto& thresholds = provider->second->provider.balance_thresholds;
+    for (const model::Balance& balance : view.balances) {
+      const auto threshold = thresholds.find(balance.currency);
+      if (threshold == thresholds.end())
+        continue;
+      const auto& [warning, critical] = threshold->second;
+      const bool is_critical = critical && balance.nanos <= *critical;
+      if (!is_critical && !(warning && balance.nanos <= *warning))
+        continue;
+      Labels of_currency = labels;
+      of_currency["currency"] = balance.currency;
+      add("KeyherdBalanceLow", is_critical ? Severity::critical : Severity::warning,
+          std::move(of_currency),
+          fmt::format("The account of {} at {} has {:.4g} {} left.", view.key.id, view.key.provider,
+                      in_units(balance.nanos), balance.currency));
+    }
+  }
+
+  void look_at(const model::WalletDrain& drain) {
+    if (drain.unaccounted.value_or(0) <= snapshot_.agent.unaccounted_spend)
+      return;
+    add("KeyherdUnaccountedSpend", Severity::critical,
+        {{"key", drain.owner}, {"provider", drain.provider}, {"currency", "USD"}},
+        fmt::format("Within six hours, {:.4g} USD of the account of {} at {} went that no usage "
+                    "log accounts for: a leaked key, or traffic that is not logged.",
+                    in_units(*drain.unaccounted), drain.owner, drain.provider));
   }
 
   void look_at_expiry(const model::Key& key, const Labels& labels, std::chrono::nanoseconds left) {
@@ -156,6 +238,16 @@ class Search {
         left.count() > 0
             ? fmt::format("Key {} of {} expires in {}.", key.id, key.provider, age(left))
             : fmt::format("Key {} of {} has expired.", key.id, key.provider));
+  }
+
+  void look_at_group_quotas() {
+    if (snapshot_.group_quotas.empty())
+      return;
+    const auto providers = model::providers_of_groups(snapshot_);
+    for (const model::QuotaStatus& quota : snapshot_.group_quotas) {
+      const auto provider = providers.find(quota.owner);
+      look_at(quota, provider != providers.end() ? provider->second : std::string());
+    }
   }
 
   // Fewer than three thresholds are the highest levels.
@@ -197,6 +289,11 @@ class Search {
       add("KeyherdConfigReloadFailed", Severity::warning, {},
           "The agent refused its changed configuration and runs on the one before; a restart would "
           "fail.");
+    if (const double used = view.probe_budget_used.value_or(0); used > 0.9)
+      add("KeyherdProbeBudgetSpent", Severity::warning, {},
+          fmt::format("{:.4g}% of the day's budget for probes is used: spending is no longer "
+                      "proven until midnight UTC.",
+                      used * 100));
     const auto unsaved = now_ - view.last_commit_at.value_or(view.started_at);
     if (unsaved > 10 * view.commit_interval)
       add("KeyherdStateNotSaved", Severity::warning, {},
@@ -210,9 +307,14 @@ class Search {
                       view.audit->waiting));
   }
 
+  [[nodiscard]] bool is_down(const std::string& provider) const {
+    const auto found = providers_.find(provider);
+    return found != providers_.end() && !found->second->up;
+  }
+
   const model::Snapshot& snapshot_;
   const WallTime now_;
-  std::set<std::string> down_;
+  std::map<std::string_view, const model::ProviderView*> providers_;
   std::vector<Finding> found_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "notify/alerts.hpp"
 #include "world.hpp"
 
 using namespace keyherd;
@@ -240,4 +241,43 @@ TEST_CASE("a restart asks nobody to prove again what was proven before it") {
   world.start();
   world.advance(3min);
   CHECK(probes_of(world, "k1", ProbeKind::chat) == 1);
+}
+
+TEST_CASE("a key that is left alone on purpose is not said to be no longer probed") {
+  World world(herd_of(5, kCompat));
+  world.provider.status["sk-world-k1"] = 401;
+  world.transport.set_rule([&](const RecordedRequest& request) -> Result<net::HttpResponse> {
+    net::HttpResponse response;
+    response.body = R"({"error":{"message":"later"}})";
+    if (request.secret == "sk-world-k2") {
+      response.status = 429;
+      response.headers.emplace("retry-after", "10800");
+    } else if (request.secret == "sk-world-k3") {
+      response.status = 503;
+      response.headers.emplace("retry-after", "3600");
+    } else {
+      return world.provider.answer(request);
+    }
+    return response;
+  });
+  world.start();
+  world.pause("k5");
+  std::map<std::string, int> minutes;  // in a row
+  for (int minute = 0; minute < 8 * 60; ++minute) {
+    world.log_line("k4", 200, 1);
+    world.advance(1min);
+    world.transport.forget();
+    std::map<std::string, int> now;
+    for (const auto& finding : notify::find_alerts(*world.snapshot(), world.clock.now().wall))
+      if (finding.rule->name == "KeyherdProbeStale")
+        now[finding.labels.at("key")] = minutes[finding.labels.at("key")] + 1;
+    minutes = std::move(now);
+    for (const auto& [key, count] : minutes) {
+      CAPTURE(key, minute);
+      CHECK(count <= 2);  // as long as the alert waits
+    }
+  }
+  CHECK(world.state("k1") == KeyState::dead);
+  CHECK(world.state("k2") == KeyState::throttled);
+  CHECK(skipped(world, kRecentEvidence) > 0);
 }

@@ -313,14 +313,6 @@ TEST_CASE("The number of series is that of the text") {
   CHECK(value_of(text, "keyherd_scrape_series") == std::to_string(parse(text).size()));
 }
 
-TEST_CASE("An endpoint is host and port, never a user or a path") {
-  using keyherd::metrics::endpoint_of;
-  CHECK(endpoint_of("https://api.deepseek.com") == "api.deepseek.com");
-  CHECK(endpoint_of("http://user:pass@127.0.0.1:8080/v1?x=1") == "127.0.0.1:8080");
-  CHECK(endpoint_of("https://[::1]:8443/v1") == "[::1]:8443");
-  CHECK(endpoint_of("").empty());
-}
-
 TEST_CASE("A scrape comes in pieces of whole lines that make up the text, of the moment it began") {
   Fixture fixture;
   Snapshot snapshot = small_snapshot();

@@ -26,6 +26,8 @@ struct Sound {
   keyherd::model::PoolView pool;
   keyherd::model::ProviderView provider;
   keyherd::model::SourceView source;
+  std::vector<keyherd::model::QuotaStatus> group_quotas;
+  std::vector<keyherd::model::WalletDrain> drains;
   keyherd::model::AgentView agent;
 
   Sound() {
@@ -49,6 +51,10 @@ struct Sound {
     pool.state.decided_at = kNow - 1h;
     pool.next_rotation_at = kNow + 1h;
     provider.provider.id = "deepseek";
+    provider.provider.base_url = "https://api.deepseek.com/v1";
+    provider.provider.balance_thresholds["USD"] = {20'000'000'000, 5'000'000'000};
+    key.balances = {{"USD", 21'000'000'000}, {"CNY", 0}};
+    key.rate_limits = {{"requests", 100, 5, {}}, {"tokens", 0, 0, {}}};
     source.log.id = "gateway";
     source.log.idle_after = 10min;
     source.status.up = true;
@@ -64,6 +70,8 @@ struct Sound {
     made.pools.push_back(std::make_shared<keyherd::model::PoolView>(pool));
     made.providers.push_back(std::make_shared<keyherd::model::ProviderView>(provider));
     made.sources.push_back(std::make_shared<keyherd::model::SourceView>(source));
+    made.group_quotas = group_quotas;
+    made.drains = drains;
     made.agent = agent;
     return made;
   }
@@ -161,8 +169,24 @@ TEST_CASE("keys: rejected, down, no longer probed, expiring") {
   CHECK(herd.found().empty());
   herd.key.health.last_probe_at = kNow - 16min - 1s;
   CHECK(herd.found() == Names{"KeyherdProbeStale/warning"});
+  herd.key.health.last_success_at = kNow - 16min;  // by the usage log
+  CHECK(herd.found().empty());
+  herd.key.health.last_success_at.reset();
+  herd.key.health.cooldown_until = kNow + 1s;  // no probe is due
+  CHECK(herd.found().empty());
+  herd.key.health.cooldown_until = kNow;
+  CHECK(herd.found() == Names{"KeyherdProbeStale/warning"});
   herd.key.probe_interval = 0s;  // it is not to be probed
   CHECK(herd.found().empty());
+  herd = Sound();
+  herd.key.key.created_at = kNow - 24h;
+  herd.key.key.max_age = 24h;
+  CHECK(herd.found().empty());
+  *herd.key.key.created_at -= 1s;
+  CHECK(herd.found() == Names{"KeyherdKeyTooOld/warning"});
+  herd = Sound();
+  herd.key.rate_limits[0].remaining = 4;
+  CHECK(herd.found() == Names{"KeyherdRateLimitNearlyUsed/info"});
   herd = Sound();
   herd.key.key.expires_at = kNow + herd.agent.expiry_warning;
   CHECK(herd.found().empty());
@@ -177,6 +201,62 @@ TEST_CASE("a provider that is down explains its keys") {
   herd.provider.up = false;
   herd.key.health.state = KeyState::throttled;
   CHECK(herd.found() == Names{"KeyherdEndpointDown/critical"});
+  herd = Sound();
+  herd.provider.authenticates = true;
+  CHECK(herd.found().empty());
+  herd.provider.authenticates = false;
+  CHECK(herd.found() == Names{"KeyherdEndpointAcceptsAnyKey/info"});
+}
+
+TEST_CASE("money: a balance that is low, of its levels the gravest, and spending that no log has") {
+  Sound herd;
+  const auto at = [&](std::int64_t nanos) {
+    herd.key.balances[0].nanos = nanos;
+    return herd.found();
+  };
+  CHECK(at(20'000'000'001).empty());
+  CHECK(at(20'000'000'000) == Names{"KeyherdBalanceLow/warning"});
+  CHECK(at(5'000'000'000) == Names{"KeyherdBalanceLow/critical"});
+  CHECK(find_alerts(herd.snapshot(), kNow)[0].description ==
+        "The account of k1 at deepseek has 5 USD left.");
+  herd = Sound();
+  herd.drains.emplace_back();
+  herd.drains[0].owner = "group:acct";
+  herd.drains[0].provider = "deepseek";
+  CHECK(herd.found().empty());  // not known
+  herd.drains[0].unaccounted = herd.agent.unaccounted_spend;
+  CHECK(herd.found().empty());
+  ++*herd.drains[0].unaccounted;
+  CHECK(herd.found() == Names{"KeyherdUnaccountedSpend/critical"});
+}
+
+// An Alertmanager takes two alerts for one only when all their labels are the same.
+TEST_CASE("an alert is labelled as the series that the rule looks at") {
+  const auto labels_of_first = [](const Sound& herd) {
+    const auto findings = find_alerts(herd.snapshot(), kNow);
+    return findings.empty() ? Labels{} : findings[0].labels;
+  };
+  Sound herd;
+  herd.provider.up = false;
+  CHECK(labels_of_first(herd) ==
+        Labels{{"provider", "deepseek"}, {"endpoint", "api.deepseek.com"}});
+  herd = Sound();
+  herd.key.balances[0].nanos = 0;
+  CHECK(labels_of_first(herd) ==
+        Labels{{"key", "k1"}, {"provider", "deepseek"}, {"currency", "USD"}});
+  herd = Sound();
+  herd.key.rate_limits[0].remaining = 0;
+  CHECK(labels_of_first(herd) ==
+        Labels{{"key", "k1"}, {"provider", "deepseek"}, {"resource", "requests"}});
+  herd = Sound();
+  herd.key.key.limit_group = "acct";
+  herd.group_quotas = herd.key.quotas;
+  herd.group_quotas[0].owner = "group:acct";
+  herd.group_quotas[0].used = 99;
+  CHECK(labels_of_first(herd) ==
+        Labels{{"key", "group:acct"}, {"provider", "deepseek"}, {"quota", "daily"}});
+  herd.key.key.limit_group = "of other keys";  // whose provider is not known
+  CHECK(labels_of_first(herd) == Labels{{"key", "group:acct"}, {"quota", "daily"}});
 }
 
 TEST_CASE("of a quota's levels only the gravest is told, by the configured thresholds") {
@@ -209,6 +289,11 @@ TEST_CASE("usage logs and the agent itself") {
   CHECK(herd.found() == Names{"KeyherdUsageLogSilent/warning"});
   herd.source.log.idle_after.reset();
   CHECK(herd.found().empty());
+  herd = Sound();
+  herd.agent.probe_budget_used = 0.9;
+  CHECK(herd.found().empty());
+  herd.agent.probe_budget_used = 0.91;
+  CHECK(herd.found() == Names{"KeyherdProbeBudgetSpent/warning"});
   herd = Sound();
   herd.agent.config_reload_ok = false;
   CHECK(herd.found() == Names{"KeyherdConfigReloadFailed/warning"});
