@@ -16,9 +16,11 @@ struct Family {
   std::string_view before;  // header name up to "limit", "remaining" or "reset"
   std::string_view after;
 };
-constexpr std::array<Family, 7> kFamilies{{
+constexpr std::array<Family, 9> kFamilies{{
     {"requests", "x-ratelimit-", "-requests"},
     {"tokens", "x-ratelimit-", "-tokens"},
+    {"requests", "x-ratelimit-", "-req-minute"},
+    {"tokens", "x-ratelimit-", "-tokens-minute"},
     {"requests", "anthropic-ratelimit-requests-", ""},
     {"tokens", "anthropic-ratelimit-tokens-", ""},
     {"input_tokens", "anthropic-ratelimit-input-tokens-", ""},

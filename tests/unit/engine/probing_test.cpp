@@ -262,7 +262,7 @@ TEST_CASE("a key that is left alone on purpose is not said to be no longer probe
   });
   world.start();
   world.pause("k5");
-  std::map<std::string, int> minutes;  // in a row
+  std::map<std::string, int> stale;  // minutes in a row
   for (int minute = 0; minute < 8 * 60; ++minute) {
     world.log_line("k4", 200, 1);
     world.advance(1min);
@@ -270,9 +270,9 @@ TEST_CASE("a key that is left alone on purpose is not said to be no longer probe
     std::map<std::string, int> now;
     for (const auto& finding : notify::find_alerts(*world.snapshot(), world.clock.now().wall))
       if (finding.rule->name == "KeyherdProbeStale")
-        now[finding.labels.at("key")] = minutes[finding.labels.at("key")] + 1;
-    minutes = std::move(now);
-    for (const auto& [key, count] : minutes) {
+        now[finding.labels.at("key")] = stale[finding.labels.at("key")] + 1;
+    stale = std::move(now);
+    for (const auto& [key, count] : stale) {
       CAPTURE(key, minute);
       CHECK(count <= 2);  // as long as the alert waits
     }

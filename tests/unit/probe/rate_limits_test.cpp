@@ -47,6 +47,18 @@ TEST_CASE("Anthropic's headers name input and output tokens apart", "[probe]") {
   CHECK_FALSE(limits[1].reset_at);
 }
 
+TEST_CASE("Mistral's headers name the minute", "[probe]") {
+  const auto limits = read({{"x-ratelimit-limit-req-minute", "60"},
+                            {"x-ratelimit-remaining-req-minute", "59"},
+                            {"x-ratelimit-limit-tokens-minute", "500000"},
+                            {"x-ratelimit-remaining-tokens-minute", "499000"}});
+  REQUIRE(limits.size() == 2);
+  CHECK(limits[0].resource == "requests");
+  CHECK(limits[0].limit == 60);
+  CHECK(limits[1].resource == "tokens");
+  CHECK(limits[1].remaining == 499'000);
+}
+
 TEST_CASE("OpenRouter's bare headers are requests, reset in epoch milliseconds", "[probe]") {
   const auto limits = read({{"x-ratelimit-limit", "20"},
                             {"x-ratelimit-remaining", "3"},
