@@ -99,8 +99,8 @@ std::vector<std::string> shipped() {
     if (std::regex_match(line, match, std::regex("      - alert: (\\w+)"))) {
       name = match[1];
       hold = "0";
-    } else if (std::regex_match(line, match, std::regex("        for: (\\d+)m"))) {
-      hold = std::to_string(std::stoi(match[1]) * 60);
+    } else if (std::regex_match(line, match, std::regex("        for: (\\d+)([mh])"))) {
+      hold = std::to_string(std::stoi(match[1]) * (match[2] == "h" ? 3'600 : 60));
     } else if (std::regex_match(line, match, std::regex("          severity: (\\w+)"))) {
       severity = match[1];
     } else if (std::regex_match(line, match, std::regex("          summary: '(.+)'"))) {
