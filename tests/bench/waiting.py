@@ -26,6 +26,7 @@ class Crowd:
         self.agent = agent
         self.request = (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {agent.token}\r\n\r\n").encode()
         self.chooser = selectors.DefaultSelector()
+        self.done = []  # have heard
 
     def connect(self):
         one = socket.create_connection(("127.0.0.1", self.agent.port))
@@ -73,7 +74,6 @@ class Crowd:
                     key.data.clear()
                     self.done.append(key.fileobj)
         return first, time.monotonic() - began
-    done = []
 
     def again(self):
         for one in self.done:
