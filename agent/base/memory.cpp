@@ -14,4 +14,11 @@ void release_free_memory() {
 #endif
 }
 
+void return_large_pieces() {
+#ifdef __GLIBC__
+  constexpr int kLarge = 256 * 1024;  // bytes; set, so that the allocator does not raise it
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+#endif
+}
+
 }  // namespace keyherd

@@ -7,4 +7,8 @@ namespace keyherd {
 // a 100 MB. Any thread.
 void release_free_memory();
 
+// From here on a large piece of memory goes back to the system when it is freed: what a batch of
+// the logs takes is not kept until the next one. Once, at the start.
+void return_large_pieces();
+
 }  // namespace keyherd

@@ -290,8 +290,10 @@ void Accounting::count(const model::Tally& tally, Instant now) {
     changed_.insert(tally.source);
   }
   ledger_->observe(tally.usage, tally.minutes);
+  const std::int64_t kept_from = model::bucket_of(now.wall - kDrainsKept);
   for (const model::UsageRow& row : tally.usage) {
-    drains_.add(row);
+    if (row.bucket >= kept_from)  // a backlog may reach far back
+      drains_.add(row);
     if (KeyRecord* record = herd_.find(row.key)) {
       record->usage_by_model[row.model].add(row.counts);
       record->errors.add(now.wall, row.counts.requests, row.counts.failed);

@@ -71,15 +71,23 @@ bool is_full(std::size_t ids, std::size_t places) {
 
 SeenIds::SeenIds(Limits limits) : limits_(limits), bits_(kLeastBits), epochs_(1) {}
 
-void* SeenIds::allocate_pages(std::size_t bytes) {
-  constexpr std::size_t kLarge = std::size_t{2} << 20U;
-  const std::size_t alignment = bytes >= kLarge ? kLarge : alignof(Bucket);
-  void* memory = std::aligned_alloc(alignment, bytes);
-  if (memory == nullptr)
+SeenIds::Buckets::Buckets(std::size_t count)
+    : first_(nullptr, Unmap{count * sizeof(Bucket)}), count_(count) {
+  void* memory = ::mmap(nullptr, count * sizeof(Bucket), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
     throw std::bad_alloc();
-  if (bytes >= kLarge)  // a wish: without it everything works, slower
-    static_cast<void>(::madvise(memory, bytes, MADV_HUGEPAGE));
-  return memory;
+  // A wish: without it everything works, slower.
+  static_cast<void>(::madvise(memory, count * sizeof(Bucket), MADV_HUGEPAGE));
+  first_.reset(static_cast<Bucket*>(memory));  // which is zero: all places are empty
+}
+
+void SeenIds::Buckets::Unmap::operator()(Bucket* first) const {
+  ::munmap(first, bytes);
+}
+
+void SeenIds::Buckets::give_back_before(std::size_t end) {
+  static_cast<void>(::madvise(first_.get(), end * sizeof(Bucket), MADV_DONTNEED));
 }
 
 std::uint64_t SeenIds::hash_of(std::uint64_t scope, std::string_view id) {
@@ -165,7 +173,7 @@ void SeenIds::place(std::uint64_t hash, std::uint64_t word) {
 
 void SeenIds::insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch) {
   if (buckets_.empty())
-    buckets_.resize(std::size_t{1} << bits_);
+    buckets_ = Buckets(std::size_t{1} << bits_);
   if (is_full(size_, slots()) && is_full(limits_.max_ids, slots()))
     grow();
   place(hash, (hash & kRest) | tag_of(epoch.number) << kTagShift |
@@ -174,10 +182,14 @@ void SeenIds::insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch) {
   ++epoch.count;
 }
 
+// What was moved is given back on the way, so that both tables are never whole at once.
 void SeenIds::grow() {
-  const Buckets old = std::exchange(buckets_, Buckets(buckets_.size() * 2));
+  Buckets old = std::exchange(buckets_, Buckets(buckets_.size() * 2));
   const unsigned old_bits = bits_++;
+  constexpr std::size_t kPiece = (std::size_t{2} << 20U) / sizeof(Bucket);  // a large page
   for (std::size_t bucket = 0; bucket < old.size(); ++bucket) {
+    if (bucket % kPiece == 0)
+      old.give_back_before(bucket);
     for (const std::uint64_t word : old[bucket].words) {
       if (word == 0)
         continue;

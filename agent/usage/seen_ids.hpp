@@ -10,8 +10,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,19 +61,29 @@ class SeenIds {
   struct alignas(64) Bucket {
     std::uint64_t words[kWays];
   };
-  // Random access over megabytes wants large pages.
-  template <class T>
-  struct LargePages {
-    using value_type = T;
-    LargePages() = default;
-    template <class U>
-    LargePages(const LargePages<U>&) {}
-    T* allocate(std::size_t count) { return static_cast<T*>(allocate_pages(count * sizeof(T))); }
-    void deallocate(T* memory, std::size_t) { std::free(memory); }
-    friend bool operator==(const LargePages&, const LargePages&) { return true; }
+  // Empty at first. Random access over megabytes wants large pages, and no memory for what was
+  // never touched.
+  class Buckets {
+   public:
+    Buckets() = default;
+    explicit Buckets(std::size_t count);
+    [[nodiscard]] std::size_t size() const { return count_; }
+    [[nodiscard]] bool empty() const { return count_ == 0; }
+    Bucket& operator[](std::size_t index) { return first_.get()[index]; }
+    const Bucket& operator[](std::size_t index) const { return first_.get()[index]; }
+    Bucket* begin() { return first_.get(); }
+    Bucket* end() { return first_.get() + count_; }
+    // Those before `end` are not used any more.
+    void give_back_before(std::size_t end);
+
+   private:
+    struct Unmap {
+      std::size_t bytes;
+      void operator()(Bucket* first) const;
+    };
+    std::unique_ptr<Bucket, Unmap> first_{nullptr, Unmap{0}};
+    std::size_t count_ = 0;
   };
-  using Buckets = std::vector<Bucket, LargePages<Bucket>>;
-  static void* allocate_pages(std::size_t bytes);
   struct Epoch {
     std::int64_t number = 1;
     WallTime began;

@@ -12,6 +12,7 @@
 
 #include <spdlog/logger.h>
 
+#include "base/memory.hpp"
 #include "cli/build_info.hpp"
 #include "cli/command.hpp"
 #include "cli/configuration.hpp"
@@ -91,6 +92,7 @@ void serve(engine::Agent& agent, const Signals& signals, spdlog::logger& log) {
 int run(Context& context, bool replace_corrupt_state) {
   const Signals signals;
   raise_descriptor_limit();
+  return_large_pieces();
   auto config = load_or_report(context);
   if (!config)
     return kWrongUsage;
