@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "quota/forecast.hpp"
 
@@ -249,8 +250,9 @@ void Accounting::commit_rows(std::vector<model::Tally>& tallies, WallTime now) {
     batch.cursors.insert(batch.cursors.end(), tally.cursors.begin(), tally.cursors.end());
     for (const std::int64_t id : tally.dropped_cursors)
       batch.dropped_cursors.emplace_back(tally.source, id);
-    if (!tally.seen.ids.empty())
-      batch.seen.push_back(std::move(tally.seen));
+    batch.seen.insert(batch.seen.end(), std::make_move_iterator(tally.seen.begin()),
+                      std::make_move_iterator(tally.seen.end()));
+    tally.seen.clear();
     batch.seen_from = std::max(batch.seen_from, tally.seen_from);
     batch.source_counts[tally.source].add(tally.counts);
     for (const model::StatusRow& row : tally.failures) {

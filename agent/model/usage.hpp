@@ -176,9 +176,9 @@ struct Tally {
   std::vector<StatusRow> failures;
   std::vector<SuccessRow> successes;
   std::vector<SuspectRow> suspects;
-  SeenBlock seen;              // the ids of its lines
-  std::int64_t seen_from = 0;  // ids of older epochs are forgotten
-  SourceCounts counts;         // of this batch
+  std::vector<SeenBlock> seen;  // the ids of its lines
+  std::int64_t seen_from = 0;   // ids of older epochs are forgotten
+  SourceCounts counts;          // of this batch
   SourceStatus status;
   std::vector<std::string> samples;          // of rejected lines: reason and place, redacted; ≤ 5
   std::vector<std::string> suspect_samples;  // of suspect lines, likewise

@@ -37,14 +37,6 @@ constexpr std::uint64_t tag_in(std::uint64_t word) {
   return word >> kTagShift & 0xF;
 }
 
-void pack(std::string& into, std::uint64_t hash, std::uint32_t numbers) {
-  const auto low = static_cast<std::uint16_t>(numbers);
-  char bytes[kPacked];
-  std::memcpy(bytes, &hash, sizeof hash);
-  std::memcpy(bytes + sizeof hash, &low, sizeof low);
-  into.append(bytes, kPacked);
-}
-
 template <class Take>
 void unpack(const std::string& ids, Take take) {
   for (std::size_t at = 0; at + kPacked <= ids.size(); at += kPacked) {
@@ -80,6 +72,13 @@ SeenIds::Buckets::Buckets(std::size_t count)
   // A wish: without it everything works, slower.
   static_cast<void>(::madvise(memory, count * sizeof(Bucket), MADV_HUGEPAGE));
   first_.reset(static_cast<Bucket*>(memory));  // which is zero: all places are empty
+}
+
+SeenIds::Buckets::Buckets(const Buckets& other) {
+  if (other.empty())
+    return;
+  *this = Buckets(other.size());
+  std::copy_n(other.first_.get(), count_, first_.get());
 }
 
 void SeenIds::Buckets::Unmap::operator()(Bucket* first) const {
@@ -137,8 +136,18 @@ SeenIds::Answer SeenIds::add(std::uint64_t hash, std::uint32_t numbers) {
     return *word >> kNumbersShift == (numbers & kNumbers) ? Answer::repeated : Answer::conflicting;
   insert(hash, numbers, epochs_.back());
   epochs_.back().last = now_;
-  pack(fresh_, hash, numbers);
+  pack(hash, numbers);
   return Answer::fresh;
+}
+
+void SeenIds::pack(std::uint64_t hash, std::uint32_t numbers) {
+  if (fresh_.empty() || fresh_.back().size() + kPacked > kPieceBytes)
+    fresh_.emplace_back();
+  const auto low = static_cast<std::uint16_t>(numbers);
+  char bytes[kPacked];
+  std::memcpy(bytes, &hash, sizeof hash);
+  std::memcpy(bytes + sizeof hash, &low, sizeof low);
+  fresh_.back().append(bytes, kPacked);
 }
 
 bool SeenIds::put(std::size_t bucket, std::uint64_t word) {
@@ -238,21 +247,27 @@ void SeenIds::drop(std::size_t epochs) {
   }
 }
 
-model::SeenBlock SeenIds::take_new() {
+std::vector<model::SeenBlock> SeenIds::take_new() {
   const Epoch& current = epochs_.back();
-  return {current.number, current.began, current.last, std::exchange(fresh_, {})};
+  std::vector<model::SeenBlock> blocks;
+  for (std::string& ids : fresh_)
+    blocks.push_back({current.number, current.began, current.last, std::move(ids)});
+  fresh_.clear();
+  return blocks;
 }
 
-void SeenIds::forget(const model::SeenBlock& block) {
-  unpack(block.ids, [&](std::uint64_t hash, std::uint16_t) {
-    std::uint64_t* word = find(hash);
-    if (word == nullptr || tag_in(*word) != tag_of(block.epoch))
-      return;
-    *word = 0;
-    --size_;
-    for (Epoch& epoch : epochs_)
-      epoch.count -= epoch.number == block.epoch ? 1 : 0;
-  });
+void SeenIds::forget(const std::vector<model::SeenBlock>& blocks) {
+  for (const model::SeenBlock& block : blocks) {
+    unpack(block.ids, [&](std::uint64_t hash, std::uint16_t) {
+      std::uint64_t* word = find(hash);
+      if (word == nullptr || tag_in(*word) != tag_of(block.epoch))
+        return;
+      *word = 0;
+      --size_;
+      for (Epoch& epoch : epochs_)
+        epoch.count -= epoch.number == block.epoch ? 1 : 0;
+    });
+  }
 }
 
 void SeenIds::restore(const std::vector<model::SeenBlock>& blocks) {

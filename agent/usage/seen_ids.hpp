@@ -42,10 +42,11 @@ class SeenIds {
 
   // Before a batch: begins a new epoch when it is time, and forgets old ones.
   void advance(WallTime now);
-  // What add() remembered since the last call, as the store keeps it; ids is empty when nothing.
-  model::SeenBlock take_new();
+  // What add() remembered since the last call, as the store keeps it, in pieces: a whole one would
+  // be copied whole on its way.
+  std::vector<model::SeenBlock> take_new();
   // What take_new() gave is not in the store, and will not be: it was never seen.
-  void forget(const model::SeenBlock& block);
+  void forget(const std::vector<model::SeenBlock>& blocks);
   // Blocks of these epochs and later are still wanted.
   [[nodiscard]] std::int64_t oldest_epoch() const { return epochs_.front().number; }
 
@@ -57,6 +58,7 @@ class SeenIds {
 
  private:
   static constexpr std::size_t kWays = 8;
+  static constexpr std::size_t kPieceBytes = 60'000;  // of what is packed
   // One cache line; 0 is an empty place. See the .cpp for what a word holds.
   struct alignas(64) Bucket {
     std::uint64_t words[kWays];
@@ -67,6 +69,9 @@ class SeenIds {
    public:
     Buckets() = default;
     explicit Buckets(std::size_t count);
+    Buckets(const Buckets& other);
+    Buckets(Buckets&&) = default;
+    Buckets& operator=(Buckets&&) = default;
     [[nodiscard]] std::size_t size() const { return count_; }
     [[nodiscard]] bool empty() const { return count_ == 0; }
     Bucket& operator[](std::size_t index) { return first_.get()[index]; }
@@ -99,14 +104,15 @@ class SeenIds {
   void insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch);
   void grow();
   void drop(std::size_t epochs);
+  void pack(std::uint64_t hash, std::uint32_t numbers);
   [[nodiscard]] std::size_t slots() const { return buckets_.size() * kWays; }
 
   const Limits limits_;
   unsigned bits_;  // of the number of buckets
   Buckets buckets_;
   std::size_t size_ = 0;
-  std::deque<Epoch> epochs_;  // oldest first, never empty
-  std::string fresh_;         // packed, since take_new()
+  std::deque<Epoch> epochs_;        // oldest first, never empty
+  std::vector<std::string> fresh_;  // packed, since take_new()
   WallTime now_;
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;
 };

@@ -31,7 +31,8 @@ struct Tailer::State {
   std::unique_ptr<ChunkReader> reader;
   std::vector<std::unique_ptr<Source>> sources;
   std::uint64_t deliveries = 0;
-  std::map<std::uint64_t, model::SeenBlock> delivered;  // not answered yet: what each remembered
+  // Not answered yet: what each remembered.
+  std::map<std::uint64_t, std::vector<model::SeenBlock>> delivered;
 
   Source* find(const std::string& id) {
     const auto found = std::find_if(sources.begin(), sources.end(),

@@ -17,8 +17,7 @@ store::Batch batch_of(const model::Tally& tally) {
   for (const std::int64_t id : tally.dropped_cursors)
     batch.dropped_cursors.emplace_back(tally.source, id);
   batch.source_counts[tally.source] = tally.counts;
-  if (!tally.seen.ids.empty())
-    batch.seen = {tally.seen};
+  batch.seen = tally.seen;
   batch.seen_from = tally.seen_from;
   return batch;
 }

@@ -114,10 +114,8 @@ class Follower {
       store[{cursor.source, cursor.id}] = cursor;
     for (const auto id : tally.dropped_cursors)
       store.erase({tally.source, id});
-    if (!tally.seen.ids.empty()) {
-      seen.push_back(tally.seen);
-      std::erase_if(seen, [&](const auto& block) { return block.epoch < tally.seen_from; });
-    }
+    seen.insert(seen.end(), tally.seen.begin(), tally.seen.end());
+    std::erase_if(seen, [&](const auto& block) { return block.epoch < tally.seen_from; });
     for (const auto& row : tally.usage)
       by_key[row.key].add(row.counts);
     counts.add(tally.counts);

@@ -95,8 +95,10 @@ TEST_CASE("what was stored is known to the next process, with its numbers and it
     if (n % 500 == 0)
       first.advance(kStart + std::chrono::seconds(n / 10));
     first.add(id(n), static_cast<std::uint32_t>(n));
-    if (n % 500 == 499)
-      blocks.push_back(first.take_new());
+    if (n % 500 == 499) {
+      const auto fresh = first.take_new();
+      blocks.insert(blocks.end(), fresh.begin(), fresh.end());
+    }
   }
   std::erase_if(blocks, [&](const auto& block) { return block.epoch < first.oldest_epoch(); });
   SeenIds second(limits);
@@ -114,12 +116,31 @@ TEST_CASE("a refused batch was never seen") {
   SeenIds seen({});
   seen.advance(kStart);
   seen.add(id(1), 0);
-  CHECK(seen.take_new().ids.size() == 10);
+  const auto fresh = seen.take_new();
+  REQUIRE(fresh.size() == 1);
+  CHECK(fresh.front().ids.size() == 10);
+  CHECK(seen.take_new().empty());
   seen.add(id(1), 0);
   seen.add(id(2), 0);
   seen.forget(seen.take_new());
   CHECK(seen.add(id(1), 0) == Answer::repeated);
   CHECK(seen.add(id(2), 0) == Answer::fresh);
+}
+
+TEST_CASE("a large batch is kept in pieces, and none of it is lost") {
+  SeenIds first({});
+  first.advance(kStart);
+  for (std::uint64_t n = 0; n < 100'000; ++n)
+    first.add(id(n), 0);
+  const auto blocks = first.take_new();
+  CHECK(blocks.size() > 10);
+  for (const auto& block : blocks)
+    CHECK(block.ids.size() <= 64'000);
+  SeenIds second({});
+  second.restore(blocks);
+  CHECK(known(second, 0, 100'000) == 100'000);
+  first.forget(blocks);
+  CHECK(first.size() == 0);
 }
 
 TEST_CASE("whatever is added, refused and forgotten, the table agrees with a plain set") {
@@ -140,11 +161,11 @@ TEST_CASE("whatever is added, refused and forgotten, the table agrees with a pla
       if (!is_known)
         added.insert(one);
     }
-    const auto block = seen.take_new();
+    const auto blocks = seen.take_new();
     if (random.next() % 3 == 0)
-      seen.forget(block);
-    else
-      epochs[block.epoch].insert(added.begin(), added.end());
+      seen.forget(blocks);
+    else if (!blocks.empty())
+      epochs[blocks.front().epoch].insert(added.begin(), added.end());
     std::size_t count = 0;
     for (const auto& [number, ids] : epochs)
       count += ids.size();
