@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
 #include "config/sections.hpp"
@@ -11,24 +10,11 @@ namespace keyherd::config {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kFields{"ts",
-                                                   "key",
-                                                   "model",
-                                                   "input_tokens",
-                                                   "output_tokens",
-                                                   "cached_input_tokens",
-                                                   "cache_write_tokens",
-                                                   "reasoning_tokens",
-                                                   "status",
-                                                   "latency_ms",
-                                                   "request_id",
-                                                   "cost_usd",
-                                                   "started_at"};
-
 Status known_field(std::string_view name, std::string_view) {
-  if (std::find(kFields.begin(), kFields.end(), name) == kFields.end())
+  const auto& known = model::kUsageFields;
+  if (std::find(known.begin(), known.end(), name) == known.end())
     return fail(ErrorCode::invalid,
-                fmt::format("unknown field; known: {}", fmt::join(kFields, ", ")));
+                fmt::format("unknown field; known: {}", fmt::join(known, ", ")));
   return {};
 }
 

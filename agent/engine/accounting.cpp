@@ -51,6 +51,16 @@ model::Evidence passive_evidence(const std::string& key, model::Verdict verdict,
   return evidence;
 }
 
+template <class Row>
+void move_to_end(std::vector<Row>& rows, std::vector<Row>& more) {
+  if (rows.empty())
+    rows = std::move(more);
+  else
+    rows.insert(rows.end(), std::make_move_iterator(more.begin()),
+                std::make_move_iterator(more.end()));
+  more = {};
+}
+
 }  // namespace
 
 Status Accounting::configure(const Setup& setup, Instant now) {
@@ -241,18 +251,16 @@ void Accounting::fill(Instant now) {
   pipeline_.then([this, planned](Instant then) { adopt(planned, then); });
 }
 
-// The rows of the tallies; what the loop needs of them afterwards stays.
+// The rows of the tallies: the many are moved, and counted from the batch once it is committed.
 void Accounting::commit_rows(std::vector<model::Tally>& tallies, WallTime now) {
   store::Batch& batch = pipeline_.next();
   for (model::Tally& tally : tallies) {
-    batch.usage.insert(batch.usage.end(), tally.usage.begin(), tally.usage.end());
-    batch.minutes.insert(batch.minutes.end(), tally.minutes.begin(), tally.minutes.end());
+    move_to_end(batch.usage, tally.usage);
+    move_to_end(batch.minutes, tally.minutes);
+    move_to_end(batch.seen, tally.seen);
     batch.cursors.insert(batch.cursors.end(), tally.cursors.begin(), tally.cursors.end());
     for (const std::int64_t id : tally.dropped_cursors)
       batch.dropped_cursors.emplace_back(tally.source, id);
-    batch.seen.insert(batch.seen.end(), std::make_move_iterator(tally.seen.begin()),
-                      std::make_move_iterator(tally.seen.end()));
-    tally.seen.clear();
     batch.seen_from = std::max(batch.seen_from, tally.seen_from);
     batch.source_counts[tally.source].add(tally.counts);
     for (const model::StatusRow& row : tally.failures) {
@@ -278,6 +286,7 @@ void Accounting::adopt(const std::shared_ptr<Planned>& planned, Instant now) {
   planned_ = false;
   announce(planned->change, now);
   ledger_->adopt(std::move(planned->change));
+  count(pipeline_.committed(), now);
   for (const model::Tally& tally : planned->tallies) {
     count(tally, now);
     effects_.acknowledge(tally.source, tally.batch);
@@ -286,14 +295,10 @@ void Accounting::adopt(const std::shared_ptr<Planned>& planned, Instant now) {
     observe(tally, now);
 }
 
-void Accounting::count(const model::Tally& tally, Instant now) {
-  if (const auto source = sources_.find(tally.source); source != sources_.end()) {
-    source->second.counts.add(tally.counts);
-    changed_.insert(tally.source);
-  }
-  ledger_->observe(tally.usage, tally.minutes);
+void Accounting::count(const store::Batch& batch, Instant now) {
+  ledger_->observe(batch.usage, batch.minutes);
   const std::int64_t kept_from = model::bucket_of(now.wall - kDrainsKept);
-  for (const model::UsageRow& row : tally.usage) {
+  for (const model::UsageRow& row : batch.usage) {
     if (row.bucket >= kept_from)  // a backlog may reach far back
       drains_.add(row);
     if (KeyRecord* record = herd_.find(row.key)) {
@@ -303,6 +308,13 @@ void Accounting::count(const model::Tally& tally, Instant now) {
       record->trust.add(now.wall, row.counts.requests, 0);
       herd_.touch(row.key);
     }
+  }
+}
+
+void Accounting::count(const model::Tally& tally, Instant now) {
+  if (const auto source = sources_.find(tally.source); source != sources_.end()) {
+    source->second.counts.add(tally.counts);
+    changed_.insert(tally.source);
   }
   for (const model::SuspectRow& row : tally.suspects) {
     if (KeyRecord* record = herd_.find(row.key)) {

@@ -94,6 +94,7 @@ class Accounting {
   static void keep_samples(model::SourceView& view, const model::Tally& tally);
   void commit_rows(std::vector<model::Tally>& tallies, WallTime now);
   void adopt(const std::shared_ptr<Planned>& planned, Instant now);
+  void count(const store::Batch& batch, Instant now);
   void count(const model::Tally& tally, Instant now);
   void observe(const model::Tally& tally, Instant now);
   void announce(const quota::Change& change, Instant now);

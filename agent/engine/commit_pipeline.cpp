@@ -27,21 +27,23 @@ std::shared_ptr<const store::Batch> CommitPipeline::start() {
   return current_;
 }
 
-std::vector<AfterCommit> CommitPipeline::finish(const Status& outcome, Instant now) {
+void CommitPipeline::finish(const Status& outcome, Instant now) {
   in_flight_ = false;
   if (outcome) {
     problem_.clear();
     back_off_ = {};
     last_success_ = now.wall;
-    current_.reset();
-    return std::exchange(current_actions_, {});
+    committed_ = std::exchange(current_, nullptr);
+    for (const AfterCommit& action : std::exchange(current_actions_, {}))
+      action(now);
+    committed_.reset();
+    return;
   }
   ++failures_;
   problem_ = outcome.error().message;
   back_off_ = std::clamp<std::chrono::nanoseconds>(back_off_ * 2, kFirstBackOff, kLongestBackOff);
   retry_at_ = now.steady + back_off_;
   failed_ = std::exchange(current_, nullptr);
-  return {};
 }
 
 std::optional<SteadyTime> CommitPipeline::retry_at() const {

@@ -33,8 +33,10 @@ class CommitPipeline {
   // A new batch would start, not a failed one again.
   [[nodiscard]] bool starts_fresh() const { return failed_ == nullptr; }
 
-  // The outcome of the batch in flight. Success returns the actions that waited for it.
-  std::vector<AfterCommit> finish(const Status& outcome, Instant now);
+  // The outcome of the batch in flight. Success runs the actions that waited for it.
+  void finish(const Status& outcome, Instant now);
+  // For actions, while they run: what was committed.
+  [[nodiscard]] const store::Batch& committed() const { return *committed_; }
 
   // While batches cannot be committed: why. Empty when all is well.
   [[nodiscard]] const std::string& problem() const { return problem_; }
@@ -49,6 +51,7 @@ class CommitPipeline {
   std::shared_ptr<const store::Batch> current_;
   std::vector<AfterCommit> current_actions_;
   std::shared_ptr<const store::Batch> failed_;
+  std::shared_ptr<const store::Batch> committed_;
   bool in_flight_ = false;
   SteadyTime retry_at_{};
   std::chrono::nanoseconds back_off_{0};

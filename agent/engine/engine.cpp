@@ -252,8 +252,7 @@ void Engine::on(TallyArrived event, Instant) {
 
 void Engine::on(Committed event, Instant now) {
   const bool was_well = pipeline_.problem().empty();
-  for (const AfterCommit& action : pipeline_.finish(event.outcome, now))
-    action(now);
+  pipeline_.finish(event.outcome, now);
   if (was_well && !pipeline_.problem().empty())
     options_.log.error("the state cannot be saved, nothing is counted until it can: {}",
                        pipeline_.problem());

@@ -185,6 +185,21 @@ struct Tally {
   std::vector<std::string> notes;            // for people, each said once by its source
 };
 
+// What a line may say of a request, as mappings name it; started_at only they can say.
+inline constexpr std::array<std::string_view, 13> kUsageFields{"ts",
+                                                               "key",
+                                                               "model",
+                                                               "input_tokens",
+                                                               "output_tokens",
+                                                               "cached_input_tokens",
+                                                               "cache_write_tokens",
+                                                               "reasoning_tokens",
+                                                               "status",
+                                                               "latency_ms",
+                                                               "request_id",
+                                                               "cost_usd",
+                                                               "started_at"};
+
 // A usage log as configured.
 struct UsageLog {
   std::string id;

@@ -120,8 +120,7 @@ void Accumulator::add(const Record& record, std::uint64_t offset) {
   line.ahead = record.at > latest_believed_;
   if (line.ahead)
     line.record.at = now_;
-  if (line.model == Names::kOtherModel && record.model != Names::kOther)
-    ++counts_.models_folded;
+  line.folded = line.model == Names::kOtherModel && record.model != Names::kOther;
   last_at_ = std::max(last_at_, line.record.at);
   line.bucket = line.record.at / kBucketNanos;
   line.hash = SumTable<Priced>::hash(key, line.model, line.bucket);
@@ -159,6 +158,7 @@ bool Accumulator::is_new(const Line& line) {
 void Accumulator::sum_up(const Line& line) {
   const Record& record = line.record;
   ++counts_.records;
+  counts_.models_folded += line.folded ? 1 : 0;
   counts_.future += line.ahead ? 1 : 0;
   counts_.late += record.at < oldest_kept_ ? 1 : 0;
   auto [cell, is_new] = usage_.at(line.hash, line.key, line.model, line.bucket);
@@ -204,8 +204,7 @@ std::optional<model::Suspicion> Accumulator::suspicion(const Line& line, bool fa
     return model::Suspicion::missing_usage;
   if (growth_.note(line.growth, record.input, record.output))
     return model::Suspicion::cumulative;
-  if ((line.model == Names::kOtherModel && record.model != Names::kOther) ||
-      (unpriced && names_.has_prices(line.key)))
+  if (line.folded || (unpriced && names_.has_prices(line.key)))
     return model::Suspicion::unknown_model;
   return std::nullopt;
 }

@@ -87,7 +87,7 @@ class Accumulator {
     std::int64_t count = 0;
     std::int64_t at = 0;
   };
-  // Attributed, not yet summed.
+  // Attributed, not yet summed: the views of its record are not valid any more.
   struct Line {
     std::uint32_t key;
     std::uint32_t model;
@@ -96,7 +96,8 @@ class Accumulator {
     std::uint64_t growth;   // as Growth::hash_of
     std::uint64_t request;  // the id's hash; 0: it has none
     std::uint64_t offset;
-    bool ahead;  // its time lay ahead of ours
+    bool ahead;   // its time lay ahead of ours
+    bool folded;  // its model goes under "other" and is not called so
     Record record;
   };
   static constexpr std::size_t kAhead = 32;

@@ -10,24 +10,10 @@ namespace keyherd::usage {
 
 namespace {
 
-constexpr std::array<std::string_view, kFieldCount> kFieldNames{"ts",
-                                                                "key",
-                                                                "model",
-                                                                "input_tokens",
-                                                                "output_tokens",
-                                                                "cached_input_tokens",
-                                                                "cache_write_tokens",
-                                                                "reasoning_tokens",
-                                                                "status",
-                                                                "latency_ms",
-                                                                "request_id",
-                                                                "cost_usd",
-                                                                "started_at"};
-
 constexpr auto kNativeEntries = [] {
   std::array<Format::Entry, kNativeFieldCount> entries{};
   for (std::size_t i = 0; i < entries.size(); ++i)
-    entries[i] = {kFieldNames[i], static_cast<Field>(i)};
+    entries[i] = {model::kUsageFields[i], static_cast<Field>(i)};
   return entries;
 }();
 
@@ -94,17 +80,16 @@ Status check_format(const model::UsageLog& log) {
   return {};
 }
 
-const std::array<std::string_view, kFieldCount>& field_names() {
-  return kFieldNames;
-}
+static_assert(static_cast<std::size_t>(Field::started_at) + 1 == kFieldCount);
+
 std::string_view to_string(Field field) {
-  return kFieldNames[static_cast<std::size_t>(field)];
+  return model::kUsageFields[static_cast<std::size_t>(field)];
 }
 std::optional<Field> field_from_string(std::string_view name) {
-  const auto found = std::find(kFieldNames.begin(), kFieldNames.end(), name);
-  if (found == kFieldNames.end())
+  const auto found = std::find(model::kUsageFields.begin(), model::kUsageFields.end(), name);
+  if (found == model::kUsageFields.end())
     return std::nullopt;
-  return static_cast<Field>(found - kFieldNames.begin());
+  return static_cast<Field>(found - model::kUsageFields.begin());
 }
 
 Format Format::native() {

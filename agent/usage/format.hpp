@@ -16,6 +16,7 @@
 
 namespace keyherd::usage {
 
+// In the order of model::kUsageFields.
 enum class Field : std::uint8_t {
   ts,
   key,
@@ -31,9 +32,8 @@ enum class Field : std::uint8_t {
   cost_usd,
   started_at  // of mappings only: the latency is ts minus this where none is logged
 };
-inline constexpr std::size_t kFieldCount = 13;
-inline constexpr std::size_t kNativeFieldCount = 12;
-const std::array<std::string_view, kFieldCount>& field_names();
+inline constexpr std::size_t kFieldCount = model::kUsageFields.size();
+inline constexpr std::size_t kNativeFieldCount = kFieldCount - 1;
 std::string_view to_string(Field field);
 std::optional<Field> field_from_string(std::string_view name);
 // Whether a log's format, fields and units can be read. Error: invalid.

@@ -1,12 +1,15 @@
 #pragma once
 
 // Sums under (a, b, c), made for one batch at a time: one probe of a flat table per line, no node,
-// no allocation once it has grown to the size of a usual batch. A sum stays where it was made.
+// no allocation for a small batch. A sum stays where it was made. What a large batch takes is given
+// back with it: while it is stored, nothing of its size is needed here.
 //
 // The table is larger than the caches near the processor. So a line takes two steps, with other
 // lines in between while the memory answers: `expect` when its key is known, `at` when it is
 // summed.
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,7 +61,7 @@ class SumTable {
         return {cell.sum, false};
     }
     slots_[at] = Slot{tag_of(hash), static_cast<std::uint32_t>(size_)};
-    if (size_ == blocks_.size() * kBlockCells)
+    if (size_ == kFirstCells + blocks_.size() * kBlockCells)
       blocks_.push_back(std::make_unique<Cell[]>(kBlockCells));
     Cell& added = cell_at(size_++);
     added = Cell{a, b, c, Sum{}};
@@ -72,19 +75,20 @@ class SumTable {
 
   // In the order in which they were made.
   [[nodiscard]] std::size_t size() const { return size_; }
-  const Cell& operator[](std::size_t index) const {
-    return blocks_[index / kBlockCells][index % kBlockCells];
-  }
+  const Cell& operator[](std::size_t index) const { return cell_at(index); }
 
+  // The next batch is expected to be like this one.
   void clear() {
+    slots_.assign(std::clamp(std::bit_ceil(size_ * 2), kFirstCapacity, slots_.size()), Slot{});
+    blocks_.clear();
     size_ = 0;
-    slots_.assign(slots_.size(), Slot{});
   }
 
  private:
   static constexpr std::uint32_t kEmpty = 0xFFFF'FFFF;
   static constexpr std::size_t kFirstCapacity = 256;
-  static constexpr std::size_t kBlockCells = 256;
+  static constexpr std::size_t kFirstCells = 128;
+  static constexpr std::size_t kBlockCells = 2'048;  // large: see return_large_pieces()
   struct Slot {
     std::uint32_t tag = 0;  // of the hash: so that the cells of others are left alone
     std::uint32_t index = kEmpty;
@@ -94,7 +98,11 @@ class SumTable {
   static std::uint32_t tag_of(std::uint64_t hash) {
     return static_cast<std::uint32_t>(hash >> 32U);
   }
-  Cell& cell_at(std::size_t index) { return blocks_[index / kBlockCells][index % kBlockCells]; }
+  [[nodiscard]] Cell& cell_at(std::size_t index) const {
+    if (index < kFirstCells)
+      return first_[index];
+    return blocks_[(index - kFirstCells) / kBlockCells][(index - kFirstCells) % kBlockCells];
+  }
   void grow() {
     slots_.assign(slots_.size() * 2, Slot{});
     for (std::uint32_t i = 0; i < size_; ++i) {
@@ -107,8 +115,9 @@ class SumTable {
     }
   }
 
-  std::vector<Slot> slots_;                      // a power of two, at most half full
-  std::vector<std::unique_ptr<Cell[]>> blocks_;  // which never move
+  std::vector<Slot> slots_;  // a power of two, at most half full
+  std::unique_ptr<Cell[]> first_ = std::make_unique<Cell[]>(kFirstCells);
+  std::vector<std::unique_ptr<Cell[]>> blocks_;  // of the others; none moves
   std::size_t size_ = 0;                         // cells in use
 };
 

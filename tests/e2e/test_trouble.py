@@ -195,6 +195,41 @@ class Trouble(EndToEnd):
         self.wait_tokens(agent, 1, 40)
         wait_until(lambda: self.metric(agent, "keyherd_usagelog_up") == 1, "the log is up")
 
+    @unittest.skipUnless(IS_ROOT, "only root may mount a volume")
+    def test_a_volume_that_is_mounted_anew_is_not_read_again(self):
+        volume, other = self.directory / "volume", self.directory / "other"
+        run = lambda *argv: subprocess.run(argv, check=True, capture_output=True)
+        for mounted in (volume, other):
+            mounted.mkdir()
+            with open(mounted.with_suffix(".img"), "wb") as image:
+                image.truncate(8 << 20)
+            run("mkfs.ext4", "-q", mounted.with_suffix(".img"))
+        mount = lambda mounted: run("mount", "-o", "loop", mounted.with_suffix(".img"), mounted)
+        try:
+            mount(other)
+            mount(volume)
+            agent = self.agent('path = "volume/usage.jsonl"').start()
+            self.append_log([line(1)] * 10, "volume/usage.jsonl")
+            self.wait_tokens(agent, 10)
+            self.assertEqual(agent.program.stop(), 0)
+            before = os.stat(volume / "usage.jsonl")
+            run("umount", volume)
+            run("umount", other)
+            mount(volume)  # on the device that is free now
+            after = os.stat(volume / "usage.jsonl")
+            self.assertNotEqual(before.st_dev, after.st_dev)
+            self.assertEqual(before.st_ino, after.st_ino)
+            self.append_log([line(100)], "volume/usage.jsonl")
+            agent.start()
+            self.wait_tokens(agent, 110)
+            self.assertEqual(agent.program.stop(), 0)
+        finally:
+            for program in self.programs:
+                program.kill()
+                program.process.wait()
+            for mounted in (volume, other):
+                subprocess.run(["umount", "-l", mounted], check=False, capture_output=True)
+
     def test_a_removed_log_is_closed_and_its_last_lines_counted(self):
         agent = self.agent().start()
         self.append_log([line(1)])

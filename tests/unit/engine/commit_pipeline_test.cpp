@@ -14,7 +14,10 @@ TEST_CASE("actions run after the commit of what was gathered before them, and on
   CHECK_FALSE(pipeline.can_start(clock.now()));
   int ran = 0;
   pipeline.next().settings["a"] = "1";
-  pipeline.then([&](Instant) { ++ran; });
+  pipeline.then([&](Instant) {
+    CHECK(pipeline.committed().settings.at("a") == "1");
+    ++ran;
+  });
   REQUIRE(pipeline.can_start(clock.now()));
   const auto batch = pipeline.start();
   CHECK(batch->settings.at("a") == "1");
@@ -22,8 +25,7 @@ TEST_CASE("actions run after the commit of what was gathered before them, and on
   pipeline.then([&](Instant) { ran += 10; });
   CHECK_FALSE(pipeline.can_start(clock.now()));
   CHECK(ran == 0);
-  for (const auto& action : pipeline.finish({}, clock.now()))
-    action(clock.now());
+  pipeline.finish({}, clock.now());
   CHECK(ran == 1);
   CHECK(pipeline.start()->settings.count("b") == 1);
 }
@@ -36,15 +38,15 @@ TEST_CASE("a batch that fails is tried again as it is, with back-off, before any
   pipeline.then([&](Instant) { ran = true; });
   const auto first = pipeline.start();
   pipeline.next().settings["b"] = "2";
-  CHECK(pipeline.finish(fail(ErrorCode::no_space, "disk full"), clock.now()).empty());
+  pipeline.finish(fail(ErrorCode::no_space, "disk full"), clock.now());
+  CHECK_FALSE(ran);
   CHECK(pipeline.problem() == "disk full");
   CHECK_FALSE(pipeline.starts_fresh());
   CHECK_FALSE(pipeline.can_start(clock.now()));
   clock.advance(1s);
   REQUIRE(pipeline.can_start(clock.now()));
   CHECK(pipeline.start() == first);
-  for (const auto& action : pipeline.finish({}, clock.now()))
-    action(clock.now());
+  pipeline.finish({}, clock.now());
   CHECK(ran);
   CHECK(pipeline.problem().empty());
   CHECK(pipeline.failures() == 1);

@@ -7,10 +7,10 @@ using namespace keyherd::usage;
 
 TEST_CASE("the native format finds every canonical field at the top") {
   for (std::size_t i = 0; i < kNativeFieldCount; ++i) {
-    const auto* entry = Format::find(field_names()[i]);
+    const auto* entry = Format::find(model::kUsageFields[i]);
     REQUIRE(entry != nullptr);
     CHECK(entry->field == static_cast<Field>(i));
-    CHECK(to_string(entry->field) == field_names()[i]);
+    CHECK(to_string(entry->field) == model::kUsageFields[i]);
   }
   CHECK(Format::find("provider") == nullptr);
   CHECK(Format::find("started_at") == nullptr);

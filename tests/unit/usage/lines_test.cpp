@@ -88,14 +88,20 @@ TEST_CASE("a carriage return inside a line belongs to it") {
 }
 
 TEST_CASE("exactly the lines over the cap are skipped, once each, across reads and restarts") {
-  const std::uint32_t cap = 200;
-  const auto padded = [&](int n, std::size_t length) {
-    std::string text = line(n);
-    text.insert(text.size() - 1, length - (text.size() - 1), ' ');
-    return text;
+  const std::uint32_t usual = model::UsageLog().max_line_bytes;
+  CHECK(usual == 1U << 20U);
+  struct Case {
+    std::uint32_t cap;
+    std::size_t chunk;
   };
-  for (const std::size_t chunk : {16, 201, 5'000}) {
-    CAPTURE(chunk);
+  for (const auto [cap, chunk] : {Case{200, 16}, Case{200, 201}, Case{200, 5'000},
+                                  Case{usual, 4'096}, Case{usual, 1 << 18}}) {
+    CAPTURE(cap, chunk);
+    const auto padded = [](int n, std::size_t length) {
+      std::string text = line(n);
+      text.insert(text.size() - 1, length - (text.size() - 1), ' ');
+      return text;
+    };
     MemoryFileSystem files;
     Follower follower(files, {short_lines(cap)}, chunks_of(chunk));
     files.append(kPath, padded(1, cap - 1) + padded(10, cap) + padded(100, cap + 1) + line(1000));
@@ -103,7 +109,7 @@ TEST_CASE("exactly the lines over the cap are skipped, once each, across reads a
     CHECK(follower.tokens() == 1011);
     CHECK(follower.rejected(RejectReason::too_long) == 1);
 
-    files.append(kPath, std::string(100'000, 'x'));
+    files.append(kPath, std::string(cap + 100'000, 'x'));
     follower.drain();
     CHECK(follower.rejected(RejectReason::too_long) == 2);
     CHECK(follower.store.begin()->second.skipping);

@@ -202,24 +202,31 @@ TEST_CASE("a line costs what held in its quarter of an hour, in the zone of the 
   }
 }
 
-TEST_CASE("fifty thousand keys are told apart") {
+TEST_CASE("fifty thousand keys are told apart, in large batches and small ones in turns") {
+  constexpr int kKeys = 50'000;
   auto context = std::make_shared<model::UsageContext>();
-  for (int i = 0; i < 50'000; ++i)
-    context->keys["key-" + std::to_string(i)] = {"key-" + std::to_string(i), "p", false};
-  Ledger ledger(context);
   std::vector<std::string> ids;
-  for (int i = 0; i < 50'000; ++i)
+  for (int i = 0; i < kKeys; ++i) {
     ids.push_back("key-" + std::to_string(i));
-  for (int i = 0; i < 50'000; ++i) {
-    Record record = tokens(i, 0, 0, 0);
-    record.at = to_unix_nanos(ledger.now);
-    record.key = ids[static_cast<std::size_t>(i)];
-    record.model = "m";
-    ledger.sums.add(record, 0);
+    context->keys[ids.back()] = {ids.back(), "p", false};
   }
-  model::Tally tally;
-  ledger.sums.take(tally);
-  REQUIRE(tally.usage.size() == 50'000);
-  for (const auto& row : tally.usage)
-    REQUIRE(row.key == "key-" + std::to_string(row.counts.input));
+  Ledger ledger(context);
+  for (const int keys : {kKeys, 1, 300, 3, kKeys, 2'176, 2'177}) {
+    CAPTURE(keys);
+    for (int line = 0; line < 2 * keys; ++line) {
+      const int key = line % keys;
+      Record record = tokens(key, 0, 0, 0);
+      record.at = to_unix_nanos(ledger.now);
+      record.key = ids[static_cast<std::size_t>(key)];
+      record.model = "m";
+      ledger.sums.add(record, 0);
+    }
+    model::Tally tally;
+    ledger.sums.take(tally);
+    REQUIRE(tally.usage.size() == static_cast<std::size_t>(keys));
+    for (const auto& row : tally.usage) {
+      REQUIRE(row.counts.requests == 2);
+      REQUIRE(row.key == "key-" + std::to_string(row.counts.input / 2));
+    }
+  }
 }

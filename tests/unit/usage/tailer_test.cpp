@@ -137,6 +137,39 @@ TEST_CASE("a poll reads no more than a batch, and every file gets its share") {
   CHECK(follower.tokens() == 3 * sum_of(1, 2000) + 'a' + 'b' + 'c');
 }
 
+TEST_CASE("a large backlog keeps no other file waiting for more than a batch") {
+  MemoryFileSystem files;
+  const auto stamped = [](int quarter) {  // each a row of its own
+    std::string text = line(1);
+    const std::string stamp =
+        format_rfc3339(*parse_rfc3339("2026-05-01T00:00:00Z") + std::chrono::minutes(15 * quarter));
+    return text.replace(text.find("2026-05-01T00:00:00Z"), stamp.size(), stamp);
+  };
+  constexpr int kBacklog = 5'000;
+  for (int i = 0; i < kBacklog; ++i)
+    files.append("/var/log/a-backlog.log", stamped(i));
+  usage::TailerOptions options;
+  options.chunk_bytes = 4'096;
+  if (GENERATE(false, true))
+    options.batch_rows = 60;
+  else
+    options.batch_bytes = 20'000;
+  model::UsageLog log = log_at("/var/log/*.log");
+  log.max_line_bytes = 1'000;
+  Follower follower(files, {log}, options);
+  int written = 0;
+  int rounds = 0;
+  for (; follower.tokens("k1") < kBacklog && rounds < kBacklog; ++rounds) {
+    for (const char* name : {"b", "c", "d", "e", "z"})
+      files.append("/var/log/" + std::string(name) + ".log", line(++written, "k2"));
+    follower.poll();
+    follower.poll();
+    CHECK(follower.tokens("k2") == sum_of(1, written));
+  }
+  CHECK(rounds > 5);  // it was large enough to starve them
+  CHECK(follower.tokens("k1") == kBacklog);
+}
+
 TEST_CASE("a missing file is a problem until it is there") {
   MemoryFileSystem files;
   Follower follower(files, {log_at(kTailedLog), log_at("/var/log/x*.log", "x")});

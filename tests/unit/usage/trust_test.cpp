@@ -93,6 +93,20 @@ TEST_CASE("a model that the provider's prices do not know is suspect, where ther
   CHECK(tally.suspects.at(0).key == "k1");
 }
 
+TEST_CASE("a name unfit for a label is suspect, whatever became of its line before it is summed") {
+  auto context = test::two_keys();
+  context->keys["bare"] = {"bare", "without-prices", false};
+  Bench bench(context);
+  std::string name(200, 'x');
+  bench.line(5, 1, name, "bare");
+  name = "other";
+  bench.line(5, 1, name, "bare");
+  name = "gone!";
+  const model::Tally tally = bench.take();
+  CHECK(Bench::of(tally, Suspicion::unknown_model) == 1);
+  CHECK(tally.counts.models_folded == 1);
+}
+
 TEST_CASE("a line from the future is suspect, one older than the history is late") {
   auto context = test::two_keys();
   context->kept = std::chrono::hours(24 * 400);
