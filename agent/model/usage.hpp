@@ -153,6 +153,8 @@ struct SeenBlock {
   std::string ids;
   friend bool operator==(const SeenBlock&, const SeenBlock&) = default;
 };
+// Of one batch, in pieces, shared by who stores them and by who may have to forget them.
+using SeenBlocks = std::vector<std::shared_ptr<const SeenBlock>>;
 
 // What one source looks like now (gauges; not committed).
 struct SourceStatus {
@@ -176,9 +178,9 @@ struct Tally {
   std::vector<StatusRow> failures;
   std::vector<SuccessRow> successes;
   std::vector<SuspectRow> suspects;
-  std::vector<SeenBlock> seen;  // the ids of its lines
-  std::int64_t seen_from = 0;   // ids of older epochs are forgotten
-  SourceCounts counts;          // of this batch
+  SeenBlocks seen;             // the ids of its lines
+  std::int64_t seen_from = 0;  // ids of older epochs are forgotten
+  SourceCounts counts;         // of this batch
   SourceStatus status;
   std::vector<std::string> samples;          // of rejected lines: reason and place, redacted; ≤ 5
   std::vector<std::string> suspect_samples;  // of suspect lines, likewise

@@ -202,11 +202,11 @@ void MemoryStore::replace_rows(const Batch& batch) {
   if (!batch.seen.empty())
     std::erase_if(state_.seen, [&](const auto& block) { return block.epoch < batch.seen_from; });
   for (const auto& block : batch.seen) {
-    const bool goes_on = !state_.seen.empty() && state_.seen.back().epoch == block.epoch;
+    const bool goes_on = !state_.seen.empty() && state_.seen.back().epoch == block->epoch;
     if (!goes_on)
-      state_.seen.push_back({block.epoch, block.began, block.last, {}});
-    state_.seen.back().ids += block.ids;
-    state_.seen.back().last = block.last;
+      state_.seen.push_back({block->epoch, block->began, block->last, {}});
+    state_.seen.back().ids += block->ids;
+    state_.seen.back().last = block->last;
   }
   for (const auto& window : batch.quota_windows)
     quota_windows_[{window.quota, window.owner}] = window;

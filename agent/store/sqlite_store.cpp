@@ -151,7 +151,7 @@ Status quick_check(Connection& connection) {
 Status configure(Connection& connection, bool read_only) {
   KH_TRY(connection.execute("PRAGMA cell_size_check = ON"));
   KH_TRY(connection.execute(
-      "PRAGMA cache_size = -4096"));  // 4 MiB: the rows of one batch stand in order
+      "PRAGMA cache_size = -2048"));  // 2 MiB: the rows of one batch stand in order
   if (read_only)
     return {};
   // FULL: a rotation's journal must be on disk before its effect is in the world.

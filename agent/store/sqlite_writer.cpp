@@ -34,7 +34,7 @@ class Writer {
   Status last_used(const std::map<std::string, WallTime>& times);
   Status cursors(const std::vector<model::FileCursor>& cursors);
   Status dropped_cursors(const std::vector<std::pair<std::string, std::int64_t>>& cursors);
-  Status seen(const std::vector<model::SeenBlock>& blocks, std::int64_t from);
+  Status seen(const model::SeenBlocks& blocks, std::int64_t from);
   Status quota_windows(const std::vector<model::QuotaWindow>& windows);
   Status balances(const std::vector<model::BalanceRecord>& balances);
   Status balance_drops(const std::vector<model::BalanceDrop>& drops);
@@ -150,7 +150,7 @@ Status Writer::dropped_cursors(const std::vector<std::pair<std::string, std::int
 }
 
 // A quiet log gives a few ids a commit: they go on in the last row until it holds a page.
-Status Writer::seen(const std::vector<model::SeenBlock>& blocks, std::int64_t from) {
+Status Writer::seen(const model::SeenBlocks& blocks, std::int64_t from) {
   KH_ASSIGN(Statement * erase, connection_.prepared("DELETE FROM seen WHERE epoch < ?"));
   KH_TRY(erase->bind(from).run());
   KH_ASSIGN(Statement * insert,
@@ -162,13 +162,13 @@ Status Writer::seen(const std::vector<model::SeenBlock>& blocks, std::int64_t fr
                                  "WHERE id = (SELECT max(id) FROM seen)"));
   for (const auto& b : blocks) {
     KH_ASSIGN(const bool any, last->bind().next());
-    const bool fits = any && last->integer(0) == b.epoch &&
-                      last->integer(1) + static_cast<std::int64_t>(b.ids.size()) <= kSeenRow;
+    const bool fits = any && last->integer(0) == b->epoch &&
+                      last->integer(1) + static_cast<std::int64_t>(b->ids.size()) <= kSeenRow;
     last->reset();
     if (fits)
-      KH_TRY(extend->bind(Blob{b.ids}, b.last).run());
+      KH_TRY(extend->bind(Blob{b->ids}, b->last).run());
     else
-      KH_TRY(insert->bind(b.epoch, b.began, b.last, Blob{b.ids}).run());
+      KH_TRY(insert->bind(b->epoch, b->began, b->last, Blob{b->ids}).run());
   }
   return {};
 }

@@ -63,7 +63,7 @@ struct Batch {
   std::map<std::string, model::SourceCounts> source_counts;  // source +=
   std::vector<model::FileCursor> cursors;                    // (source, id)
   std::vector<std::pair<std::string, std::int64_t>> dropped_cursors;
-  std::vector<model::SeenBlock> seen;                      // appended
+  model::SeenBlocks seen;                                  // appended
   std::int64_t seen_from = 0;                              // blocks of older epochs are deleted
   std::vector<model::QuotaWindow> quota_windows;           // (quota, owner)
   std::vector<model::BalanceRecord> balances;              // (key, currency)

@@ -247,25 +247,26 @@ void SeenIds::drop(std::size_t epochs) {
   }
 }
 
-std::vector<model::SeenBlock> SeenIds::take_new() {
+model::SeenBlocks SeenIds::take_new() {
   const Epoch& current = epochs_.back();
-  std::vector<model::SeenBlock> blocks;
+  model::SeenBlocks blocks;
   for (std::string& ids : fresh_)
-    blocks.push_back({current.number, current.began, current.last, std::move(ids)});
+    blocks.push_back(std::make_shared<const model::SeenBlock>(
+        model::SeenBlock{current.number, current.began, current.last, std::move(ids)}));
   fresh_.clear();
   return blocks;
 }
 
-void SeenIds::forget(const std::vector<model::SeenBlock>& blocks) {
-  for (const model::SeenBlock& block : blocks) {
-    unpack(block.ids, [&](std::uint64_t hash, std::uint16_t) {
+void SeenIds::forget(const model::SeenBlocks& blocks) {
+  for (const auto& block : blocks) {
+    unpack(block->ids, [&](std::uint64_t hash, std::uint16_t) {
       std::uint64_t* word = find(hash);
-      if (word == nullptr || tag_in(*word) != tag_of(block.epoch))
+      if (word == nullptr || tag_in(*word) != tag_of(block->epoch))
         return;
       *word = 0;
       --size_;
       for (Epoch& epoch : epochs_)
-        epoch.count -= epoch.number == block.epoch ? 1 : 0;
+        epoch.count -= epoch.number == block->epoch ? 1 : 0;
     });
   }
 }

@@ -42,11 +42,10 @@ class SeenIds {
 
   // Before a batch: begins a new epoch when it is time, and forgets old ones.
   void advance(WallTime now);
-  // What add() remembered since the last call, as the store keeps it, in pieces: a whole one would
-  // be copied whole on its way.
-  std::vector<model::SeenBlock> take_new();
+  // What add() remembered since the last call, as the store keeps it.
+  model::SeenBlocks take_new();
   // What take_new() gave is not in the store, and will not be: it was never seen.
-  void forget(const std::vector<model::SeenBlock>& blocks);
+  void forget(const model::SeenBlocks& blocks);
   // Blocks of these epochs and later are still wanted.
   [[nodiscard]] std::int64_t oldest_epoch() const { return epochs_.front().number; }
 

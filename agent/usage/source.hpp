@@ -173,8 +173,8 @@ class Source {
   std::string problem_;  // of the configured format, or of the last look at the directory
   Accumulator sums_;
   Generations generations_;
-  std::optional<Generations> before_;   // while a batch waits: where a refusal returns to
-  std::vector<model::SeenBlock> seen_;  // what it remembered
+  std::optional<Generations> before_;  // while a batch waits: where a refusal returns to
+  model::SeenBlocks seen_;             // what it remembered
   std::vector<std::int64_t> dropped_;
   std::vector<std::string> notes_;
   std::set<std::string> overlaps_;  // other sources with which a note was made

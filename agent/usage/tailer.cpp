@@ -32,7 +32,7 @@ struct Tailer::State {
   std::vector<std::unique_ptr<Source>> sources;
   std::uint64_t deliveries = 0;
   // Not answered yet: what each remembered.
-  std::map<std::uint64_t, std::vector<model::SeenBlock>> delivered;
+  std::map<std::uint64_t, model::SeenBlocks> delivered;
 
   Source* find(const std::string& id) {
     const auto found = std::find_if(sources.begin(), sources.end(),

@@ -87,7 +87,8 @@ void add_seen(std::mt19937& random, store::Batch& batch, int number) {
       ids += static_cast<char>(below(random, 256));
   }
   if (!ids.empty())
-    batch.seen.push_back({epoch, WallTime(std::chrono::seconds(epoch)), some_time(random), ids});
+    batch.seen.push_back(std::make_shared<const model::SeenBlock>(
+        model::SeenBlock{epoch, WallTime(std::chrono::seconds(epoch)), some_time(random), ids}));
   batch.seen_from = epoch - 2;
 }
 

@@ -114,7 +114,8 @@ class Follower {
       store[{cursor.source, cursor.id}] = cursor;
     for (const auto id : tally.dropped_cursors)
       store.erase({tally.source, id});
-    seen.insert(seen.end(), tally.seen.begin(), tally.seen.end());
+    for (const auto& block : tally.seen)
+      seen.push_back(*block);
     std::erase_if(seen, [&](const auto& block) { return block.epoch < tally.seen_from; });
     for (const auto& row : tally.usage)
       by_key[row.key].add(row.counts);

@@ -96,8 +96,8 @@ TEST_CASE("what was stored is known to the next process, with its numbers and it
       first.advance(kStart + std::chrono::seconds(n / 10));
     first.add(id(n), static_cast<std::uint32_t>(n));
     if (n % 500 == 499) {
-      const auto fresh = first.take_new();
-      blocks.insert(blocks.end(), fresh.begin(), fresh.end());
+      for (const auto& fresh : first.take_new())
+        blocks.push_back(*fresh);
     }
   }
   std::erase_if(blocks, [&](const auto& block) { return block.epoch < first.oldest_epoch(); });
@@ -118,7 +118,7 @@ TEST_CASE("a refused batch was never seen") {
   seen.add(id(1), 0);
   const auto fresh = seen.take_new();
   REQUIRE(fresh.size() == 1);
-  CHECK(fresh.front().ids.size() == 10);
+  CHECK(fresh.front()->ids.size() == 10);
   CHECK(seen.take_new().empty());
   seen.add(id(1), 0);
   seen.add(id(2), 0);
@@ -134,10 +134,13 @@ TEST_CASE("a large batch is kept in pieces, and none of it is lost") {
     first.add(id(n), 0);
   const auto blocks = first.take_new();
   CHECK(blocks.size() > 10);
-  for (const auto& block : blocks)
-    CHECK(block.ids.size() <= 64'000);
+  std::vector<model::SeenBlock> stored;
+  for (const auto& block : blocks) {
+    CHECK(block->ids.size() <= 64'000);
+    stored.push_back(*block);
+  }
   SeenIds second({});
-  second.restore(blocks);
+  second.restore(stored);
   CHECK(known(second, 0, 100'000) == 100'000);
   first.forget(blocks);
   CHECK(first.size() == 0);
@@ -165,7 +168,7 @@ TEST_CASE("whatever is added, refused and forgotten, the table agrees with a pla
     if (random.next() % 3 == 0)
       seen.forget(blocks);
     else if (!blocks.empty())
-      epochs[blocks.front().epoch].insert(added.begin(), added.end());
+      epochs[blocks.front()->epoch].insert(added.begin(), added.end());
     std::size_t count = 0;
     for (const auto& [number, ids] : epochs)
       count += ids.size();

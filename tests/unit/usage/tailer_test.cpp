@@ -142,7 +142,7 @@ TEST_CASE("a large backlog keeps no other file waiting for more than a batch") {
   const auto stamped = [](int quarter) {  // each a row of its own
     std::string text = line(1);
     const std::string stamp =
-        format_rfc3339(*parse_rfc3339("2026-05-01T00:00:00Z") + std::chrono::minutes(15 * quarter));
+        format_rfc3339(*parse_rfc3339("2026-05-01T00:00:00Z") - std::chrono::minutes(15 * quarter));
     return text.replace(text.find("2026-05-01T00:00:00Z"), stamp.size(), stamp);
   };
   constexpr int kBacklog = 5'000;
