@@ -124,7 +124,11 @@ void count_success(Record& record, const Evidence& evidence, const Moment& momen
   model::KeyHealth& health = record.health;
   ++health.consecutive_successes;
   health.auth_strikes = 0;
-  health.last_success_at = std::max(health.last_success_at.value_or(evidence.at), evidence.at);
+  // Never in the future, where a line's writer or a step of the clock may have put it: it would
+  // outdate every failure until then.
+  const WallTime at = std::min(evidence.at, moment.now.wall);
+  const bool later = health.last_success_at && *health.last_success_at <= moment.now.wall;
+  health.last_success_at = later ? std::max(*health.last_success_at, at) : at;
   if (evidence.source == EvidenceSource::probe)
     health.consecutive_failures = 0;
   record.trouble.reset();
@@ -279,7 +283,8 @@ bool is_relevant(const Record& record, const Evidence& evidence, const Moment& m
     return false;
   if (evidence.verdict == Verdict::ok)
     return !record.trouble || moment.happened >= record.trouble->last;
-  return !record.health.last_success_at || evidence.at >= *record.health.last_success_at;
+  const auto& success = record.health.last_success_at;
+  return !success || *success > moment.now.wall || evidence.at >= *success;
 }
 
 bool is_outvoted(const Record& record, const Evidence& evidence, const Moment& moment) {

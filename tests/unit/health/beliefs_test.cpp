@@ -139,6 +139,27 @@ TEST_CASE("lines dated in the future count as of now") {
   CHECK(herd.state("k1") == KeyState::dead);
 }
 
+TEST_CASE("a success dated in the future outdates no refusal") {
+  Herd herd = Herd::healthy(2);
+  herd.log("k1", Verdict::ok, 1, -1h);
+  herd.wait(1s);
+  herd.log("k1", Verdict::invalid_key, 3);
+  CHECK(herd.state("k1") == KeyState::dead);
+}
+
+TEST_CASE("after the clock was set back a refusal is news though a success bears a later time") {
+  Herd herd = Herd::healthy(2);
+  herd.wait(1min);
+  herd.log("k1", Verdict::ok, 1);
+  herd.clock().step_wall(-1h);
+  herd.wait(1s);
+  herd.log("k1", Verdict::invalid_key, 3);
+  CHECK(herd.state("k1") == KeyState::dead);
+  CHECK(herd.health("k1").last_success_at > herd.clock().now().wall);
+  herd.probe("k1", Verdict::ok);
+  CHECK(herd.health("k1").last_success_at == herd.clock().now().wall);
+}
+
 TEST_CASE("a dead key lives again after k successful probes in a row, not by the log") {
   Herd herd = Herd::healthy(2);
   herd.log("k1", Verdict::invalid_key, 3);
