@@ -10,6 +10,10 @@ endfunction()
 
 # keyherd_test(NAME SOURCES ... LINKS ... [LABELS ...] [ARGS ...]): one Catch2 binary, one ctest entry
 # that runs it with ARGS; without a label it is a unit test.
+# Tests run two for each core (scripts/test), since most of them wait for other programs nearly all of their
+# time; those that compute take the place of two.
+set(KEYHERD_BUSY_TEST 2)
+
 function(keyherd_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS;ARGS" ${ARGN})
   add_executable(test_${name} ${ARG_SOURCES})
@@ -23,7 +27,8 @@ function(keyherd_test name)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+                       PROCESSORS ${KEYHERD_BUSY_TEST})
 endfunction()
 
 # Makes BYTES, a C++ file in the build directory that holds INPUT (relative to the caller's folder, or absolute) as
