@@ -110,10 +110,14 @@ void compare_pools(const model::Snapshot& before, const model::Snapshot& now, Ch
 // Newest first; the oldest of them fall off.
 void compare_rotations(const model::Snapshot& before, const model::Snapshot& now,
                        Changes& changes) {
-  for (auto row = now.rotations.rbegin(); row != now.rotations.rend(); ++row) {
-    const auto old = std::find_if(before.rotations.begin(), before.rotations.end(),
-                                  [&](const auto& each) { return each.id == row->id; });
-    if (old != before.rotations.end() && old->state == row->state)
+  if (before.rotations == now.rotations || !now.rotations)
+    return;
+  static const std::vector<model::Rotation> kNone;
+  const auto& known = before.rotations ? *before.rotations : kNone;
+  const auto later = [](const model::Rotation& row, const std::string& id) { return row.id > id; };
+  for (auto row = now.rotations->rbegin(); row != now.rotations->rend(); ++row) {
+    const auto old = std::lower_bound(known.begin(), known.end(), row->id, later);
+    if (old != known.end() && old->id == row->id && old->state == row->state)
       continue;
     json data = rotation_json(*row);
     data.erase("steps");

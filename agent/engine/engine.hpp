@@ -174,7 +174,6 @@ class Engine {
   std::map<std::string, std::shared_ptr<const model::PoolView>> pool_views_;
   std::map<std::string, std::shared_ptr<const model::ProviderView>> provider_views_;
   std::map<std::string, std::shared_ptr<const model::SourceView>> source_views_;
-  std::vector<model::Rotation> rotations_;  // recent ones, as published
   std::shared_ptr<const ActiveKeys> active_ = std::make_shared<const ActiveKeys>();
   bool changed_ = true;
   std::uint64_t version_ = 0;

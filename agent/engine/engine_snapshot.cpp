@@ -75,7 +75,6 @@ void Engine::refresh_pool_views(const std::set<std::string>& pools, Instant now)
       active->emplace(pool.id, std::move(*key));
   }
   active_ = std::move(active);
-  rotations_ = pools_.recent_rotations();
 }
 
 void Engine::refresh_key_views(Instant now) {
@@ -100,7 +99,7 @@ void Engine::publish(Instant now) {
   snapshot->sources = in_order(source_views_);
   snapshot->group_quotas = accounting_.group_status(now.wall);
   snapshot->drains = accounting_.drains(now);
-  snapshot->rotations = rotations_;
+  snapshot->rotations = pools_.recent_rotations();
   snapshot->agent = agent_view(now);
   options_.published.set(std::move(snapshot), active_, dispensing_.tables());
   published_at_ = now.steady;

@@ -34,6 +34,7 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
   setup_ = std::move(setup);
   std::map<std::string, Record> kept = std::exchange(records_, {});
   pools_of_key_.clear();
+  recent_.reset();
   for (const model::Pool& pool : setup_->config.pools) {
     Record& record = records_[pool.id];
     if (const auto old = kept.find(pool.id); old != kept.end())
@@ -56,6 +57,7 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
 }
 
 void Pools::restore(const store::State& state, Instant now) {
+  recent_.reset();
   for (auto& [id, record] : records_) {
     if (const auto known = state.pools.find(id); known != state.pools.end())
       record.state = known->second;

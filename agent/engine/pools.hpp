@@ -97,8 +97,8 @@ class Pools {
   // Pools whose view changed since the last call.
   std::set<std::string> take_changed();
   [[nodiscard]] model::PoolView view(const std::string& pool, Instant now) const;
-  // Newest first, of all pools, bounded.
-  [[nodiscard]] std::vector<model::Rotation> recent_rotations() const;
+  // Newest first, of all pools, bounded; the same object until one of them changes.
+  [[nodiscard]] model::RotationsPtr recent_rotations();
   [[nodiscard]] const model::HistogramView& durations() const { return durations_; }
   // Of alerts: by somebody else, counted here with the others.
   void count_notifications(std::string_view target, int good, int failed);
@@ -196,6 +196,7 @@ class Pools {
   std::shared_ptr<const Setup> setup_;
   WallTime settled_at_;  // from when on a first key is chosen without waiting for better ones
   std::map<std::string, Record> records_;
+  model::RotationsPtr recent_;  // null: to be made anew
   std::multimap<std::string, std::string> pools_of_key_;
   std::map<std::string, model::Credential> credentials_;       // by name
   std::map<std::string, WallTime> look_at_;                    // when a leaving one is due, by name

@@ -48,6 +48,7 @@ void Pools::remember(Record& record, const model::Rotation& rotation) {
   } else if (rotation.id == record.adopting) {
     record.adopt_by.reset();
   }
+  recent_.reset();
   for (model::Rotation& row : record.history) {
     if (row.id == rotation.id) {
       row = rotation;
@@ -70,14 +71,22 @@ void Pools::remember(Record& record, const model::Rotation& rotation) {
   }
 }
 
-std::vector<model::Rotation> Pools::recent_rotations() const {
-  std::vector<model::Rotation> all;
+model::RotationsPtr Pools::recent_rotations() {
+  if (recent_)
+    return recent_;
+  std::vector<const model::Rotation*> all;
   for (const auto& [id, record] : records_)
-    all.insert(all.end(), record.history.begin(), record.history.end());
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
-  if (all.size() > kShownRotations)
-    all.resize(kShownRotations);
-  return all;
+    for (const model::Rotation& row : record.history)
+      all.push_back(&row);
+  const std::size_t shown = std::min(all.size(), kShownRotations);
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(shown), all.end(),
+                    [](const auto* a, const auto* b) { return a->id > b->id; });
+  std::vector<model::Rotation> rows;
+  rows.reserve(shown);
+  for (std::size_t i = 0; i < shown; ++i)
+    rows.push_back(*all[i]);
+  recent_ = std::make_shared<const std::vector<model::Rotation>>(std::move(rows));
+  return recent_;
 }
 
 }  // namespace keyherd::engine

@@ -163,6 +163,8 @@ struct AgentView {
   std::int64_t clock_steps = 0;
 };
 
+using RotationsPtr = std::shared_ptr<const std::vector<Rotation>>;
+
 struct Snapshot {
   WallTime at;
   std::uint64_t version = 0;
@@ -173,7 +175,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const SourceView>> sources;
   std::vector<QuotaStatus> group_quotas;
   std::vector<WalletDrain> drains;  // of the last hours, see AgentView::drain_window
-  std::vector<Rotation> rotations;  // newest first, bounded
+  RotationsPtr rotations;           // newest first, bounded; null: none
   AgentView agent;
 };
 

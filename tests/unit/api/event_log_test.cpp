@@ -91,9 +91,9 @@ TEST_CASE("levels of quotas, pools, rotations, providers, logs and the agent are
   model::Rotation rotation;
   rotation.id = "r1";
   rotation.pool = "prod";
-  before.rotations = {rotation};
+  before.rotations = std::make_shared<std::vector<model::Rotation>>(1, rotation);
   rotation.state = model::RotationState::committed;
-  now.rotations = {rotation};
+  now.rotations = std::make_shared<std::vector<model::Rotation>>(1, rotation);
   auto provider = std::make_shared<model::ProviderView>(*now.providers[0]);
   provider->up = false;
   provider->incident = "everything fails";

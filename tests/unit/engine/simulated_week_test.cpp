@@ -39,7 +39,7 @@ std::string herd_config() {
 TEST_CASE(
     "a simulated week with a thousand keys: beliefs follow the truth, no pool is left on a dead "
     "key",
-    "[simulation]") {
+    "[simulation][week]") {
   World world(herd_config());
   world.start();
   world.advance(10min);

@@ -255,7 +255,7 @@ path = "usage.jsonl"
 
 // Twelve days, or as many as KEYHERD_POOL_DAYS says: ctest -L slow lives through a thousand.
 TEST_CASE("no pool stays on a key that does not work while another does, for longer than promised",
-          "[simulation]") {
+          "[simulation][pools]") {
   const char* long_run = std::getenv("KEYHERD_POOL_DAYS");
   const int days = long_run != nullptr ? std::stoi(long_run) : 12;
   Years years(long_run != nullptr ? 5U : GENERATE(1U, 2U, 3U));

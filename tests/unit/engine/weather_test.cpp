@@ -235,7 +235,7 @@ class Weather {
 // Ten days in which everything happens, or as many as KEYHERD_WEATHER_DAYS says: ctest -L slow
 // lives through a year.
 TEST_CASE("whatever the weather, every belief is the truth within its documented delay",
-          "[simulation]") {
+          "[simulation][weather]") {
   const char* long_run = std::getenv("KEYHERD_WEATHER_DAYS");
   const int days = long_run != nullptr ? std::stoi(long_run) : 10;
   Weather weather(long_run != nullptr ? 4U : GENERATE(1U, 2U, 3U));
@@ -286,7 +286,7 @@ path = "usage.jsonl"
 
 // The preferred key is refused as soon as it is trusted, and served as soon as it is not: by probes
 // and in the log, for a day.
-TEST_CASE("a flapping key does not turn its pool round and round", "[simulation]") {
+TEST_CASE("a flapping key does not turn its pool round and round", "[simulation][weather]") {
   World world(flapping_config());
   world.start();
   world.advance(10min);
