@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/text.hpp"
 #include "config/check.hpp"
 #include "config/json_text.hpp"
 #include "config/price_lists.hpp"
@@ -102,6 +103,12 @@ LoadResult load_config(const std::string& path, const FileSystem& files,
   const auto text = files.read(path, kMaxFile);
   if (!text) {
     report.error({file, {}}, "", text.error().message);
+    return finish({}, report);
+  }
+  // As an editor or a full disk leaves it for a moment: read as what it says, a reload would forget
+  // every key and token.
+  if (trim(*text).empty()) {
+    report.error({file, {}}, "", "the file is empty; to make a first one run: keyherd init");
     return finish({}, report);
   }
   warn_if_writable(path, files, report, file);

@@ -407,6 +407,16 @@ TEST_CASE("a configuration that others can write is a warning that says how to c
             "/etc/k.toml: others than its owner can write this file; run: chmod go-w /etc/k.toml"});
 }
 
+TEST_CASE("an empty file, as a full disk leaves it, is no configuration") {
+  test::MemoryFileSystem files;
+  files.create("/etc/k.toml", " \n");
+  const auto result = config::load_config("/etc/k.toml", files);
+  CHECK_FALSE(result.config);
+  CHECK(lines(result.errors) ==
+        std::vector<std::string>{
+            "/etc/k.toml: the file is empty; to make a first one run: keyherd init"});
+}
+
 TEST_CASE("the examples load without errors") {
   const auto files = make_posix_file_system();
   for (const char* name : {"minimal", "production"}) {
