@@ -23,8 +23,8 @@ namespace keyherd::usage {
 struct TailerOptions {
   // Read from one source in one poll, at most (about): what is behind is read in large batches,
   // since the store writes a row for each key, model and time, however many lines it sums up.
-  std::uint64_t batch_bytes = 64U << 20U;
-  std::size_t batch_rows = 24'576;
+  std::uint64_t batch_bytes = 40U << 20U;
+  std::size_t batch_rows = 20'480;
   std::size_t chunk_bytes = 1U << 18U;  // read at once, but for longer lines
   // How long a file that was rotated away must be silent before it is closed for good.
   std::chrono::nanoseconds grace = std::chrono::seconds(60);
