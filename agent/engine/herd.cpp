@@ -185,7 +185,7 @@ void Herd::keep_evidence(KeyRecord& record, const model::Evidence& evidence, Ins
     record.summing->count = model::saturating_add(record.summing->count, evidence.count);
     record.summing->at = std::max(record.summing->at, evidence.at);
   } else {
-    record.summing = evidence;
+    record.summing = std::make_unique<model::Evidence>(evidence);
   }
   if (goes_on)
     return;
@@ -196,7 +196,7 @@ void Herd::keep_evidence(KeyRecord& record, const model::Evidence& evidence, Ins
 void Herd::store_evidence(const std::string& key) {
   KeyRecord* record = find(key);
   if (record != nullptr && record->summing)
-    pipeline_.next().evidence.push_back(*std::exchange(record->summing, std::nullopt));
+    pipeline_.next().evidence.push_back(std::move(*std::exchange(record->summing, nullptr)));
 }
 
 void Herd::observe_balances(KeyRecord& record, const model::Evidence& evidence) {

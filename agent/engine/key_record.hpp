@@ -23,6 +23,7 @@ class ShareWindow {
  public:
   void add(WallTime now, std::int64_t requests, std::int64_t marked) {
     const std::int64_t at = model::minute_of(now) / kSlotMinutes;
+    slots_.resize(kSlots);
     Slot& slot = slots_[static_cast<std::size_t>(at) % kSlots];
     if (slot.at != at)
       slot = Slot{at, 0, 0};
@@ -57,7 +58,7 @@ class ShareWindow {
     std::int64_t requests = 0;
     std::int64_t marked = 0;
   };
-  std::array<Slot, kSlots> slots_{};
+  std::vector<Slot> slots_;  // none before the first request: most keys of a large herd rest
 };
 // Failed ones of the last five minutes, of at least twenty.
 using ErrorWindow = ShareWindow<5, 1, 20>;
@@ -84,7 +85,7 @@ struct KeyRecord {
   std::optional<model::Verdict> last_verdict;  // of any evidence
   // Log lines of one kind, summed until they are stored: a busy key must not fill the disk with its
   // troubles. When the last of them were stored.
-  std::optional<model::Evidence> summing;
+  std::unique_ptr<model::Evidence> summing;
   std::optional<SteadyTime> summed_at;
   std::optional<model::Evidence> last_probe;
   model::ProbeTotals probes;

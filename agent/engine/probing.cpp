@@ -233,7 +233,8 @@ bool Probing::run_one(const std::string& key, SteadyTime due, Instant now) {
   auto slot = reserved_.find(key);
   if (slot == reserved_.end()) {
     const auto later = pace_.take(provider, now.steady);
-    slot = reserved_.emplace(key, due).first;
+    // To be kept apart from others is no delay: it was meant.
+    slot = reserved_.emplace(key, later.value_or(due)).first;
     if (later) {
       schedule_.set(key, *later);
       return true;

@@ -107,7 +107,7 @@ class Probing {
   std::vector<Order> urgent_;  // found no room yet
   std::map<std::uint64_t, Order> orders_;
   std::set<std::string> busy_;                  // keys with a probe of their own under way
-  std::map<std::string, SteadyTime> reserved_;  // keys that have a slot, by when they were due
+  std::map<std::string, SteadyTime> reserved_;  // keys that have a slot, and when it is
   std::set<std::string> cooling_;               // keys whose cool-down has been counted
   // By provider: keys that wait for the first answer of its control.
   std::map<std::string, std::set<std::string>> held_;

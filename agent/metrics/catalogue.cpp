@@ -82,7 +82,7 @@ constexpr std::array kCatalogue = std::to_array<MetricInfo>({
     {kProbes, "keyherd_probes_skipped_total", counter, "reason", "", core,
      "Probes not sent on purpose."},
     {kProbes, "keyherd_probe_schedule_delay_seconds", histogram, "", "seconds", core,
-     "Time from when a probe was due to its start."},
+     "Time from when a probe was to start to its start; to keep probes apart is no delay."},
     {kProbes, "keyherd_probes_in_flight", gauge, "", "", core, "Probes under way."},
     {kProbes, "keyherd_probe_queue_length", gauge, "", "", core,
      "Probes that are due and wait for a worker."},

@@ -58,12 +58,13 @@ class Driver {
     provider_ = std::move(provider);
     for (int i = 0; i < kKeys; ++i)
       secrets_.push_back(std::make_shared<const Secret>("sk-bench-" + std::to_string(100'000 + i)));
-    engine::WorkerOptions options{*files_, clock_, redactor_, *log_, workers, {}, {}, {}, {}};
+    engine::WorkerOptions options{*files_, clock_, redactor_, *log_, workers, {}, {}, {}, {}, {}};
     options.post = [this](engine::Event event, const std::stop_token& stop) {
       return events_.push(std::move(event), stop);
     };
     options.notify_readers = [] {};
-    workers_ = engine::start_worker_threads(std::move(options), store::make_memory_store(), {});
+    workers_ =
+        engine::start_worker_threads(std::move(options), store::make_memory_store(), nullptr, {});
   }
 
   Counts run_for(std::chrono::nanoseconds time) {

@@ -231,6 +231,10 @@ TEST_CASE("the first probes of a herd are kept apart") {
   world.advance(3s);
   for (int i = 1; i <= 20; ++i)
     CHECK(world.state("k" + std::to_string(i)) == KeyState::healthy);
+  // That was meant, and is no delay.
+  const auto& delays = world.snapshot()->agent.schedule_delay;
+  CHECK(delays.buckets.back() >= 20);
+  CHECK(delays.buckets.front() == delays.buckets.back());
 }
 
 TEST_CASE("a restart asks nobody to prove again what was proven before it") {

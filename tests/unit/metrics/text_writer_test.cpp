@@ -83,7 +83,8 @@ TEST_CASE("A histogram has its buckets, the infinite one, sum and count") {
     CHECK(out.series() == 5);
   });
   CHECK(text ==
-        "# HELP keyherd_probe_schedule_delay_seconds Time from when a probe was due to its start.\n"
+        "# HELP keyherd_probe_schedule_delay_seconds Time from when a probe was to start to its "
+        "start; to keep probes apart is no delay.\n"
         "# TYPE keyherd_probe_schedule_delay_seconds histogram\n"
         "keyherd_probe_schedule_delay_seconds_bucket{a=\"b\",le=\"0.5\"} 1\n"
         "keyherd_probe_schedule_delay_seconds_bucket{a=\"b\",le=\"1\"} 4\n"
