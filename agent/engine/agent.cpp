@@ -71,9 +71,9 @@ class RunningAgent final : public Agent {
     KH_TRY(engine_->start(setup, opened.state, now));
     engine_->step(now);
     KH_TRY(start_server(*setup));
-    loop_ = std::jthread([this](const std::stop_token& stop) {
+    loop_ = std::jthread([this] {
       name_thread("kh-loop");
-      run_loop(stop);
+      run_loop(loop_ends_.get_token());
     });
     start_alerting(setup->config.agent);
     certificate_.start_watching();
@@ -95,7 +95,7 @@ class RunningAgent final : public Agent {
     while (!pending()) {
       if (options_.clock.now().steady >= deadline)
         return false;
-      pause(loop_.get_stop_token());
+      pause(loop_ends_.get_token());
     }
     return true;
   }
@@ -113,7 +113,7 @@ class RunningAgent final : public Agent {
     if (workers_)
       workers_->stop_sources();  // no new evidence; what was read is still committed
     if (loop_.joinable()) {
-      loop_.request_stop();
+      loop_ends_.request_stop();
       loop_.join();
     }
     if (workers_)
@@ -252,7 +252,7 @@ class RunningAgent final : public Agent {
 
   // From a worker, which must not lose what it found out; the loop drains the queue until the end.
   void post(Event event) {
-    if (!events_.push(std::move(event), loop_.get_stop_token()))
+    if (!events_.push(std::move(event), loop_ends_.get_token()))
       options_.log.warn("an event came after the end of the loop");
   }
 
@@ -472,6 +472,7 @@ class RunningAgent final : public Agent {
   std::string listening_on_;  // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
   JobLine jobs_{kMostJobs};  // reloads, imports, exports
+  std::stop_source loop_ends_;  // of its own: workers ask for it before there is the loop
   std::jthread loop_;
   std::atomic<bool> stopped_{false};
 };
