@@ -37,6 +37,8 @@ constexpr std::size_t kMostWaiting = 5'000;
 constexpr std::size_t kMostConnections = 8'192;
 constexpr std::chrono::seconds kReloadPatience{20};
 constexpr std::size_t kMostJobs = 32;
+// What a round of probes leaves behind is a tenth of the memory of a large herd.
+constexpr std::chrono::minutes kTidyEvery{5};
 
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -258,10 +260,15 @@ class RunningAgent final : public Agent {
 
   void run_loop(const std::stop_token& stop) {
     SteadyTime deadline = options_.clock.now().steady;
+    SteadyTime tidy_at = deadline + kTidyEvery;
     while (!stop.stop_requested()) {
       for (Event& event : events_.pop_all(deadline, stop))
         engine_->handle(std::move(event), options_.clock.now());
       deadline = engine_->step(options_.clock.now());
+      if (const SteadyTime now = options_.clock.now().steady; now >= tidy_at) {
+        release_free_memory();
+        tidy_at = now + kTidyEvery;
+      }
     }
   }
 
@@ -471,7 +478,7 @@ class RunningAgent final : public Agent {
   std::unique_ptr<net::Server> server_;
   std::string listening_on_;  // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
-  JobLine jobs_{kMostJobs};  // reloads, imports, exports
+  JobLine jobs_{kMostJobs};     // reloads, imports, exports
   std::stop_source loop_ends_;  // of its own: workers ask for it before there is the loop
   std::jthread loop_;
   std::atomic<bool> stopped_{false};
