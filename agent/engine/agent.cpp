@@ -11,6 +11,7 @@
 #include "base/bounded_queue.hpp"
 #include "base/memory.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "base/threads.hpp"
 #include "base/time_text.hpp"
 #include "config/diff.hpp"
@@ -39,11 +40,6 @@ constexpr std::chrono::seconds kReloadPatience{20};
 constexpr std::size_t kMostJobs = 32;
 // What a round of probes leaves behind is a tenth of the memory of a large herd.
 constexpr std::chrono::minutes kTidyEvery{5};
-
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
 
 class RunningAgent final : public Agent {
  public:
@@ -385,7 +381,7 @@ class RunningAgent final : public Agent {
     model::AuditEntry entry{
         .actor = actor, .act = outcome ? model::AuditAct::reloaded : model::AuditAct::not_reloaded};
     if (!outcome)
-      entry.text = one_line(outcome.error().message);
+      entry.text = printable(outcome.error().message, std::string::npos);
     else
       entry.text =
           outcome->empty() ? "nothing changed" : fmt::format("{}", fmt::join(*outcome, "; "));

@@ -1,6 +1,7 @@
 #include "engine/dispensing.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/pool_prices.hpp"
 
@@ -8,6 +9,7 @@ namespace keyherd::engine {
 
 void Dispensing::configure(std::shared_ptr<const Setup> setup) {
   setup_ = std::move(setup);
+  prices_.clear();
   auto tables = std::make_shared<Dispensers>(*tables_);
   std::erase_if(*tables, [&](const auto& table) { return find(table.first) == nullptr; });
   std::erase_if(loads_, [&](const auto& load) { return !setup_->secrets.contains(load.first); });
@@ -69,11 +71,8 @@ std::shared_ptr<const rotation::Member> Dispensing::member(const model::Pool& po
                                                            const std::string& key, Instant now) {
   const KeyRecord& record = *parts_.record(key);
   rotation::Candidate candidate = *parts_.candidate(key, now);
-  if (rotation::depends_on_prices(pool)) {
-    // Alike for all keys of a provider, whatever each was used for.
-    if (const auto price = mix_price(*setup_->providers.at(record.key.provider), {}, now.wall))
-      candidate.price = price->now;
-  }
+  if (rotation::depends_on_prices(pool))
+    candidate.price = price_at(record.key.provider, now.wall);
   auto member =
       std::make_shared<rotation::Member>(rotation::make_member(pool, candidate, now.wall));
   // Where secrets are ended after a switch, only the one that was switched to lasts.
@@ -92,6 +91,17 @@ std::shared_ptr<const rotation::Member> Dispensing::member(const model::Pool& po
   member->secret = record.secret.secret;
   member->provider = setup_->providers.at(record.key.provider);
   return member;
+}
+
+std::optional<model::NanoUsd> Dispensing::price_at(const std::string& provider, WallTime now) {
+  if (std::exchange(priced_at_, now) != now)
+    prices_.clear();
+  const auto [known, is_new] = prices_.try_emplace(provider);
+  if (is_new) {
+    if (const auto price = mix_price(*setup_->providers.at(provider), {}, now))
+      known->second = price->now;
+  }
+  return known->second;
 }
 
 // Another secret has nothing to do with what the last one was refused for.

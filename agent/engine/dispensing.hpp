@@ -48,11 +48,16 @@ class Dispensing {
   std::shared_ptr<const rotation::Member> member(const model::Pool& pool, const std::string& key,
                                                  Instant now);
   std::shared_ptr<rotation::KeyLoad> load_of(const KeyRecord& record);
+  // Alike for all keys of a provider, whatever each was used for.
+  std::optional<model::NanoUsd> price_at(const std::string& provider, WallTime now);
 
   DispensingParts parts_;
   std::shared_ptr<const Setup> setup_;
   std::shared_ptr<const Dispensers> tables_ = std::make_shared<const Dispensers>();
   std::map<std::string, Load> loads_;  // of keys that were in a table
+  // By provider, at the time below: found once for all keys of a table, since time zones are slow.
+  std::map<std::string, std::optional<model::NanoUsd>> prices_;
+  WallTime priced_at_{};
 };
 
 }  // namespace keyherd::engine

@@ -61,6 +61,9 @@ def http_request(method, url, body=None, token=None, timeout=10):
         return status, text
 
 
+IS_ROOT = os.geteuid() == 0
+
+
 class Program:
     """A child process with its output in a file."""
 
@@ -210,6 +213,7 @@ class EndToEnd(unittest.TestCase):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keyherd-e2e-"))
         self.programs = []
         self.sinks = []
+        self.mounts = []
 
     def tearDown(self):
         for program in self.programs:
@@ -218,6 +222,8 @@ class EndToEnd(unittest.TestCase):
             program.process.wait()
         for sink in self.sinks:
             sink.close()
+        for mounted in self.mounts:
+            subprocess.run(["umount", "-l", mounted], check=True)
         outcome = getattr(self._outcome, "result", None)
         failed = outcome and any(test is self for test, _ in outcome.failures + outcome.errors)
         if failed:
@@ -231,6 +237,14 @@ class EndToEnd(unittest.TestCase):
         path.write_text(text)
         path.chmod(mode)
         return path
+
+    def small_disk(self, size, name="disk"):
+        """A directory with a file system of its own, of that size ("2m"), until the test ends. By root."""
+        disk = self.directory / name
+        disk.mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", disk], check=True)
+        self.mounts.append(disk)
+        return disk
 
     def sandbox(self, keys, faces=None):
         """Starts a sandbox with {id: {...}}; returns (base URL, control function)."""

@@ -2,16 +2,14 @@
 """The audit log of a running agent: who did what, whole through kill -9 and a full disk, and what is done to it
 afterwards is found. The timeline of an incident."""
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
 import subprocess
 import unittest
 
-from harness import Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until
+from harness import IS_ROOT, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until
 
-LIBC = ctypes.CDLL(None, use_errno=True)
 ALICE = "operate-token-of-alice-0123456789"
 
 
@@ -139,12 +137,9 @@ class Audit(EndToEnd):
         self.assertGreater(len(verdict["files"]), 1)
         self.assertEqual(13, len([e for e in self.entries(agent) if e["act"] == "started"]))
 
-    @unittest.skipUnless(os.geteuid() == 0, "mounting needs root")
+    @unittest.skipUnless(IS_ROOT, "mounting needs root")
     def test_a_full_disk_stops_the_log_and_nothing_else(self):
-        place = self.directory / "small"
-        place.mkdir()
-        self.assertEqual(LIBC.mount(b"none", str(place).encode(), b"tmpfs", 0, b"size=64k,mode=0700"), 0)
-        self.addCleanup(lambda: LIBC.umount2(str(place).encode(), 2))
+        place = self.small_disk("64k")
         agent = self.started(self.set_up(f'audit = "{place}/audit.jsonl"\n'))
         ballast = place / "ballast"
         with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):

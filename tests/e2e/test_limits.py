@@ -3,7 +3,6 @@
 clock steps. Beliefs stay, totals are exact, and it goes on by itself."""
 import contextlib
 import json
-import os
 import pathlib
 import re
 import signal
@@ -12,9 +11,8 @@ import subprocess
 import time
 import unittest
 
-from harness import KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until
+from harness import IS_ROOT, KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until
 
-IS_ROOT = os.geteuid() == 0
 NAMES = ["k1", "k2"]
 BINARY = KEYHERD.read_bytes()
 SANITIZED = b"__asan_init" in BINARY or b"__tsan_init" in BINARY
@@ -69,36 +67,28 @@ class Limits(EndToEnd):
 
     @unittest.skipUnless(IS_ROOT, "only root may mount")
     def test_a_disk_that_becomes_read_only_stops_what_needs_it_and_nothing_else(self):
-        disk = self.directory / "disk"
-        disk.mkdir(mode=0o700)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "none", disk], check=True)
-        try:
-            agent = self.agent(publish="disk").start()
-            before = self.ready(agent)
-            other = next(name for name in NAMES if name != before["active"])
-            published = (disk / "prod.json").read_text()
-            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-            status, rotation = agent.post("/api/v1/pools/prod/rotate", {"to": other})
-            self.assertNotIn(rotation.get("state"), ("committed",), rotation)
-            wait_until(lambda: "Read-only" in json.dumps(agent.get("/api/v1/rotations?pool=prod&limit=1")), "the journal says why")
-            self.assertEqual((disk / "prod.json").read_text(), published)
-            self.wait_more_probes(agent)
-            subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-            wait_until(lambda: agent.post("/api/v1/pools/prod/rotate", {"to": other})[1].get("state") == "committed" or
-                       json.loads((disk / "prod.json").read_text())["key"] == other, "the other key is published", 40, 1)
-            # A state that cannot be written is an error from the first moment.
-            self.assertEqual(agent.program.stop(), 0)
-            (disk / "state").mkdir(mode=0o700)
-            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-            agent.config_path.write_text(agent.config_path.read_text().replace('"keyherd.db"', '"disk/state/keyherd.db"'))
-            program = agent.start(wait=False).program
-            self.assertEqual(program.wait(), 2, program.log())
-            self.assertIn("disk/state/keyherd.db", program.log().splitlines()[-1])
-        finally:
-            for program in self.programs:
-                program.kill()
-                program.process.wait()
-            subprocess.run(["umount", "-l", disk], check=True)
+        disk = self.small_disk("8m")
+        agent = self.agent(publish="disk").start()
+        before = self.ready(agent)
+        other = next(name for name in NAMES if name != before["active"])
+        published = (disk / "prod.json").read_text()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        status, rotation = agent.post("/api/v1/pools/prod/rotate", {"to": other})
+        self.assertNotIn(rotation.get("state"), ("committed",), rotation)
+        wait_until(lambda: "Read-only" in json.dumps(agent.get("/api/v1/rotations?pool=prod&limit=1")), "the journal says why")
+        self.assertEqual((disk / "prod.json").read_text(), published)
+        self.wait_more_probes(agent)
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        wait_until(lambda: agent.post("/api/v1/pools/prod/rotate", {"to": other})[1].get("state") == "committed" or
+                   json.loads((disk / "prod.json").read_text())["key"] == other, "the other key is published", 40, 1)
+        # A state that cannot be written is an error from the first moment.
+        self.assertEqual(agent.program.stop(), 0)
+        (disk / "state").mkdir(mode=0o700)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        agent.config_path.write_text(agent.config_path.read_text().replace('"keyherd.db"', '"disk/state/keyherd.db"'))
+        program = agent.start(wait=False).program
+        self.assertEqual(program.wait(), 2, program.log())
+        self.assertIn("disk/state/keyherd.db", program.log().splitlines()[-1])
 
     def test_few_descriptors_and_many_clients_leave_room_for_probes_files_and_scrapes(self):
         agent = self.agent().start_with(prefix=["prlimit", "--nofile=96:96"])

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import tempfile
 
-from harness import KEYHERD, ROOT, Agent, EndToEnd, environment_for, http_request, key_config, main, secret_of, wait_until
+from harness import IS_ROOT, KEYHERD, ROOT, Agent, EndToEnd, environment_for, http_request, key_config, main, secret_of, wait_until
 
 PROVIDER = '[providers.fake]\ntype = "deepseek"\nbase_url = "{base}/alpha"\nprobe = {{ every = "2s", timeout = "2s" }}\n\n'
 
@@ -57,7 +57,7 @@ class Service(EndToEnd):
 
     def test_root_may_lend_a_secret_to_the_agents_group(self):
         """As Kubernetes mounts Secrets for a pod that is not root: root's, the group may read."""
-        if os.geteuid() != 0:
+        if not IS_ROOT:
             self.skipTest("needs root")
         base, _ = self.sandbox({"k1": {}})
         group = 65534

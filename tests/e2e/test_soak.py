@@ -13,18 +13,16 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import time
 
-from harness import KEYHERD, Agent, EndToEnd, Sink, environment_for, http_request, key_config, main, wait_until
+from harness import IS_ROOT, KEYHERD, Agent, EndToEnd, Sink, environment_for, http_request, key_config, main, wait_until
 from log_writer import Writer
 
 SECONDS = float(os.environ.get("KEYHERD_SOAK", "60"))
 SEED = int(os.environ.get("KEYHERD_SEED", "1"))
 BINARY = KEYHERD.read_bytes()
 SANITIZED = b"__asan_init" in BINARY or b"__tsan_init" in BINARY
-IS_ROOT = os.geteuid() == 0
 FAULT = 3.0  # seconds that a fault lasts, and about as much between two
 PATIENCE = 90 if SANITIZED else 30
 KEYS = [f"k{i}" for i in range(12)]
@@ -61,19 +59,16 @@ class Soak(EndToEnd):
     def setUp(self):
         super().setUp()
         self.chance = random.Random(SEED)
-        self.disk = self.directory / "disk"
-        self.disk.mkdir(mode=0o700)
         if IS_ROOT:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "none", self.disk], check=True)
+            self.disk = self.small_disk("24m")
+        else:
+            self.disk = self.directory / "disk"
+            self.disk.mkdir(mode=0o700)
         self.background = Background()
 
     def tearDown(self):
         self.background.end()
         super().tearDown()
-        if IS_ROOT:
-            subprocess.run(["umount", "-l", self.disk], check=True)
-            with contextlib.suppress(OSError):
-                self.directory.rmdir()
 
     def start(self):
         faces = [{"name": name, "latency": "5ms"} for name in ("alpha", "beta", "gamma")]

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from harness import KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, secret_of, wait_until
+from harness import IS_ROOT, KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, secret_of, wait_until
 
 PASSPHRASE = {"KEYHERD_PASSPHRASE": "correct horse battery staple"}
 
@@ -118,7 +118,7 @@ class Transfer(EndToEnd):
         for name in ("k1", "k2", "k3"):
             self.assertNotIn(secret_of(name), second.program.log() + self.imported())
 
-    @unittest.skipUnless(os.geteuid() == 0, "only root may mount a small disk")
+    @unittest.skipUnless(IS_ROOT, "only root may mount a small disk")
     def test_an_export_replaces_nothing_and_leaves_nothing_half(self):
         agent = self.agent_with()
         agent.cli("import", str(self.write("keys.json", self.document(2_000))))
@@ -129,15 +129,10 @@ class Transfer(EndToEnd):
             self.assertIn(str(target), agent.cli("export", "--output", str(target), expect=2).stderr)
         self.assertEqual(precious.read_text(), "mine")
         self.assertFalse((self.directory / "elsewhere.json").exists())
-        disk = self.directory / "disk"
-        disk.mkdir(mode=0o700)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "none", disk], check=True)
-        try:
-            refused = agent.cli("export", "--output", str(disk / "export.json"), expect=2).stderr
-            self.assertIn("No space left", refused)
-            self.assertEqual(list(disk.iterdir()), [])
-        finally:
-            subprocess.run(["umount", "-l", disk], check=True)
+        disk = self.small_disk("16k")
+        refused = agent.cli("export", "--output", str(disk / "export.json"), expect=2).stderr
+        self.assertIn("No space left", refused)
+        self.assertEqual(list(disk.iterdir()), [])
         # Nor is an output that found no room a success; a reader who has seen enough is told nothing.
         with open("/dev/full", "w", encoding="ascii") as full:
             done = subprocess.run([str(KEYHERD), "export", "--config", str(agent.config_path)], stdout=full, stderr=subprocess.PIPE,

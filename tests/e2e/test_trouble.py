@@ -9,10 +9,9 @@ import subprocess
 import time
 import unittest
 
-from harness import (KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until)
+from harness import (IS_ROOT, KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until)
 
 LONG = os.environ.get("KEYHERD_LONG") == "1"
-IS_ROOT = os.geteuid() == 0
 
 
 def line(tokens, **more):
@@ -58,38 +57,30 @@ class Trouble(EndToEnd):
 
     @unittest.skipUnless(IS_ROOT, "only root may mount a small disk")
     def test_a_full_disk_stalls_counting_until_there_is_room(self):
-        disk = self.directory / "disk"
-        disk.mkdir(mode=0o700)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", disk], check=True)
-        try:
-            agent = self.agent(state="disk/keyherd.db").start()
-            agent.wait_state("k1", "healthy")
-            self.append_log([line(1)])
-            self.wait_tokens(agent, 1)
-            filler = disk / "filler"
-            with open(filler, "wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(b"x" * 1024)
-                except OSError:
-                    pass
-            # Names that need room of their own.
-            self.append_log([line(10, model=f"model-{i}-" + "x" * 100) for i in range(150)])
-            self.wait_stalled(agent, "space")
-            self.append_log([line(1000)])
-            filler.unlink()
-            self.wait_well(agent)
-            self.wait_tokens(agent, 1 + 1500 + 1000)
-            agent.program.kill()
-            agent.program.wait()
-            agent.start()
-            self.assertEqual(self.tokens(agent), 2501)
-            self.assertEqual(agent.program.stop(), 0)
-        finally:
-            for program in self.programs:
-                program.kill()
-                program.process.wait()
-            subprocess.run(["umount", "-l", disk], check=True)
+        disk = self.small_disk("2m")
+        agent = self.agent(state="disk/keyherd.db").start()
+        agent.wait_state("k1", "healthy")
+        self.append_log([line(1)])
+        self.wait_tokens(agent, 1)
+        filler = disk / "filler"
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 1024)
+            except OSError:
+                pass
+        # Names that need room of their own.
+        self.append_log([line(10, model=f"model-{i}-" + "x" * 100) for i in range(150)])
+        self.wait_stalled(agent, "space")
+        self.append_log([line(1000)])
+        filler.unlink()
+        self.wait_well(agent)
+        self.wait_tokens(agent, 1 + 1500 + 1000)
+        agent.program.kill()
+        agent.program.wait()
+        agent.start()
+        self.assertEqual(self.tokens(agent), 2501)
+        self.assertEqual(agent.program.stop(), 0)
 
     def test_a_lock_held_by_somebody_else_stalls_counting_until_it_is_released(self):
         agent = self.agent().start()
