@@ -45,6 +45,7 @@ class Call(EndToEnd):
             environment_for(self.names)).start()
         for name in self.names:
             self.agent.wait_state(name, "healthy")
+        self.agent.wait_committed("prod")  # its last probe has been answered, too: what changes now is found by calls
         if base:  # the agent stays with the sandbox; the keys' requests go elsewhere
             self.agent.config_path.write_text(
                 self.agent.config_path.read_text().replace(f"{sandbox}/alpha", base))
