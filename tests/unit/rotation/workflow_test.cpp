@@ -320,6 +320,16 @@ TEST_CASE("a report that does not belong to the present step is ignored") {
   foreign.request.rotation = "r9";
   CHECK_FALSE(rotation::advance(play.context(), play.row, foreign));
 
+  StepDone older;
+  older.request = *play.next;
+  older.request.generation = play.row.generation - 1;
+  CHECK_FALSE(rotation::advance(play.context(), play.row, older));
+
+  StepDone of_a_secret;
+  of_a_secret.request = *play.next;
+  of_a_secret.request.credential = "keyherd-r0";
+  CHECK_FALSE(rotation::advance(play.context(), play.row, of_a_secret));
+
   StepDone published;
   published.request = *play.next;
   published.outcomes = {{kFileA, {}}};
