@@ -29,7 +29,8 @@ store::Batch used(const std::vector<std::string>& times) {
 // "2026-03-29T23:00:00Z+92=2": its start, its width in quarters of an hour, its requests.
 std::vector<std::string> history(store::Store& store) {
   std::vector<std::string> rows;
-  for (const model::UsageRow& row : *store.usage({}))
+  const auto kept = store.usage({});
+  for (const model::UsageRow& row : *kept)
     rows.push_back(format_rfc3339(model::bucket_start(row.bucket)) + "+" +
                    std::to_string(row.width) + "=" + std::to_string(row.counts.requests));
   return rows;
