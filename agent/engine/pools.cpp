@@ -120,6 +120,12 @@ void Pools::key_changed(const std::string& key) {
   const auto [first, last] = pools_of_key_.equal_range(key);
   for (auto pool = first; pool != last; ++pool)
     records_.at(pool->second).dirty = true;
+  // A leaving secret that is refused now need not be waited for.
+  for (auto& [name, at] : look_at_) {
+    const auto leaving = credentials_.find(name);
+    if (leaving != credentials_.end() && leaving->second.key == key)
+      at = WallTime{};
+  }
 }
 
 void Pools::key_used(const std::string& key) {

@@ -64,7 +64,8 @@ class Pools {
   // are restored. Unfinished rotations go on.
   void restore(const store::State& state, Instant now);
 
-  // The key's standing changed: its pools are looked at again in run().
+  // The key's standing changed: its pools, and its secret if that is leaving, are looked at again
+  // in run().
   void key_changed(const std::string& key);
   // The key was used or seen to work as before: only pools that hand it out are looked at.
   void key_used(const std::string& key);

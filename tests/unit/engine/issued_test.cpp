@@ -246,3 +246,19 @@ TEST_CASE("a key that dies in the overlap is left for the old one, which is then
   const auto live = office.counts().live;
   CHECK(std::count(live.begin(), live.end(), office.rotations().back().credential) == 1);
 }
+
+TEST_CASE("an overlap that the provider does not keep is over once that is seen") {
+  Office office;
+  office.start();
+  office.run(minutes(5));
+  office.rotate();
+  office.run(minutes(2));
+  REQUIRE(office.world->active("prod") == "b");
+  REQUIRE(office.rotations().at(0).state == RotationState::retiring);
+  REQUIRE(office.sandbox->set_key_state("issued-1", "revoked"));
+  office.run(minutes(8));  // to its next probe, and two more
+  CHECK(office.rotations().at(0).state == RotationState::retired);
+  CHECK(office.world->active("prod") == "b");
+  CHECK(office.failed_calls == 0);
+  check_no_orphan(office);
+}
