@@ -176,7 +176,7 @@ TEST_CASE("a reader in a loop sees only whole files, and generations that never 
       ++reads;
     }
   });
-  for (int round = 0; round < 200 || reads == 0; ++round) {
+  for (int round = 0; round < 1'000 || reads == 0; ++round) {
     desk.generation = 9 + round;
     desk.key = std::string(static_cast<std::size_t>(1 + round % 40) * 50, 'k');
     REQUIRE(desk.tell(model::PublishFile{path}, true));
