@@ -22,6 +22,9 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+// So many probes in a row that failed: as many as condemn a key by default.
+constexpr int kInconclusive = 3;
+
 constexpr std::array kRules = std::to_array<AlertRule>({
     {"KeyherdPoolExhausted", Severity::critical, minutes(1), "A pool has no usable key."},
     {"KeyherdPoolBelowMinimum", Severity::warning, minutes(5),
@@ -40,6 +43,7 @@ constexpr std::array kRules = std::to_array<AlertRule>({
     {"KeyherdProbeBudgetSpent", Severity::warning, minutes(10),
      "The day's budget for probes is nearly used up."},
     {"KeyherdProbeStale", Severity::warning, minutes(2), "A key is no longer probed."},
+    {"KeyherdProbeInconclusive", Severity::warning, minutes(15), "Probes say nothing of a key."},
     {"KeyherdKeyExpiring", Severity::warning, minutes(10), "A key expires soon."},
     {"KeyherdKeyExpiring", Severity::critical, minutes(10), "A key expires soon."},
     {"KeyherdKeyTooOld", Severity::warning, hours(1), "A key is older than it may be."},
@@ -186,6 +190,12 @@ class Search {
           fmt::format("Key {} of {} was last probed, or seen to work, {} ago, more than three "
                       "intervals: what is believed of it may be wrong.",
                       view.key.id, view.key.provider, age(now_ - known)));
+    if (health.state == KeyState::healthy && health.consecutive_failures >= kInconclusive &&
+        !is_down(view.key.provider))
+      add("KeyherdProbeInconclusive", Severity::warning, labels,
+          fmt::format("Key {} of {} is taken for good, but its last {} probes failed for a reason "
+                      "that is not the key's: what is believed of it may be out of date.",
+                      view.key.id, view.key.provider, health.consecutive_failures));
     for (const model::RateLimit& limit : view.rate_limits) {
       if (limit.limit <= 0 ||
           static_cast<double>(limit.remaining) / static_cast<double>(limit.limit) >= 0.05)

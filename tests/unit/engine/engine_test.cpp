@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "notify/alerts.hpp"
 #include "world.hpp"
 
 using namespace keyherd;
@@ -104,7 +105,8 @@ TEST_CASE("an outage condemns nobody, moves nothing, and ends by itself") {
   World world(kConfig);
   world.start();
   world.advance(5s);
-  const int outage = GENERATE(500, 503, 401, 429);
+  // 302 and 407: a captive portal or a proxy answers in the provider's place.
+  const int outage = GENERATE(500, 503, 401, 429, 302, 407);
   CAPTURE(outage);
   world.provider.outage = outage;
   world.advance(2h);
@@ -119,6 +121,24 @@ TEST_CASE("an outage condemns nobody, moves nothing, and ends by itself") {
   CHECK(world.snapshot()->providers[0]->up);
   for (const char* key : {"k1", "k2", "k3"})
     CHECK(world.state(key) == KeyState::healthy);
+}
+
+TEST_CASE("a probe that the provider calls wrong condemns nobody, moves nothing and is told of") {
+  World world(kConfig);
+  world.start();
+  world.advance(5s);
+  const int wrong = GENERATE(400, 404, 422);
+  CAPTURE(wrong);
+  world.provider.outage = wrong;
+  world.advance(2h);
+  for (const char* key : {"k1", "k2", "k3"})
+    CHECK(world.state(key) == KeyState::healthy);
+  CHECK(world.active("prod") == "k1");
+  CHECK(world.pool("prod").state.generation == 1);
+  const auto alerts = notify::find_alerts(*world.snapshot(), world.clock.now().wall);
+  CHECK(std::count_if(alerts.begin(), alerts.end(), [](const auto& alert) {
+          return alert.rule->name == "KeyherdProbeInconclusive";
+        }) == 3);
 }
 
 TEST_CASE("the last usable key stays active") {

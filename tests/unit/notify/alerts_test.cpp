@@ -179,6 +179,16 @@ TEST_CASE("keys: rejected, down, no longer probed, expiring") {
   herd.key.probe_interval = 0s;  // it is not to be probed
   CHECK(herd.found().empty());
   herd = Sound();
+  herd.key.health.consecutive_failures = 2;
+  CHECK(herd.found().empty());
+  herd.key.health.consecutive_failures = 3;
+  CHECK(herd.found() == Names{"KeyherdProbeInconclusive/warning"});
+  herd.provider.up = false;  // that is told of
+  CHECK(herd.found() == Names{"KeyherdEndpointDown/critical"});
+  herd.provider.up = true;
+  herd.key.health.state = KeyState::degraded;  // its probes did say something
+  CHECK(herd.found().empty());
+  herd = Sound();
   herd.key.key.created_at = kNow - 24h;
   herd.key.key.max_age = 24h;
   CHECK(herd.found().empty());
