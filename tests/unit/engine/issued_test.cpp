@@ -262,3 +262,28 @@ TEST_CASE("an overlap that the provider does not keep is over once that is seen"
   CHECK(office.failed_calls == 0);
   check_no_orphan(office);
 }
+
+TEST_CASE("a key that cannot be ended is told of, and tried on over a restart until it is") {
+  Office office;
+  office.watching = false;
+  office.start();
+  office.run(minutes(5));
+  sandbox::AdminPlan plan;
+  plan.fault = sandbox::AdminFault::refuse;
+  plan.at_making = false;
+  plan.times = 1'000;
+  office.sandbox->set_admin_plan("alpha", plan);
+  office.rotate();
+  office.run(minutes(4 * 60));
+  const auto failures = office.world->pool("prod").failures;
+  CHECK(failures[static_cast<std::size_t>(model::RotationFailure::hook)] == 1);
+  office.world->start();
+  office.run(minutes(4 * 60));
+  CHECK(office.rotations().at(0).state == RotationState::retiring);
+  CHECK(office.counts().live.size() == 2);
+  CHECK(office.world->pool("prod").problem.find("500") != std::string::npos);
+  office.sandbox->set_admin_plan("alpha", {});
+  office.run(minutes(30));
+  CHECK(office.rotations().at(0).state == RotationState::retired);
+  check_no_orphan(office);
+}
