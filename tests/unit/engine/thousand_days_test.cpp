@@ -207,11 +207,12 @@ path = "usage.jsonl"
 
   void look_at_providers() {
     for (int provider = 0; provider < 2; ++provider) {
+      const auto at = static_cast<std::size_t>(provider);
       bool served = false;
       for (int number = provider; number < kPoolKeys; number += 2)
-        served = served || is_served(number);
+        served = served || (clouds_[at] == Clouds::none && is_served(number));
       if (!served)
-        unserved_at_[static_cast<std::size_t>(provider)] = world_.clock.now().steady;
+        unserved_at_[at] = world_.clock.now().steady;
     }
   }
 
