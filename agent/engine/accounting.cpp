@@ -298,16 +298,30 @@ void Accounting::adopt(const std::shared_ptr<Planned>& planned, Instant now) {
 void Accounting::count(const store::Batch& batch, Instant now) {
   ledger_->observe(batch.usage, batch.minutes);
   const std::int64_t kept_from = model::bucket_of(now.wall - kDrainsKept);
-  for (const model::UsageRow& row : batch.usage) {
-    if (row.bucket >= kept_from)  // a backlog may reach far back
-      drains_.add(row);
-    if (KeyRecord* record = herd_.find(row.key)) {
-      record->usage_by_model[row.model].add(row.counts);
-      record->errors.add(now.wall, row.counts.requests, row.counts.failed);
-      record->latency.add(now.wall, row.counts.latency_count, row.counts.latency_ms);
-      record->trust.add(now.wall, row.counts.requests, 0);
-      herd_.touch(row.key);
+  // Rows of one key and model stand together in what one log brought, bucket by bucket.
+  const auto& rows = batch.usage;
+  for (std::size_t i = 0; i < rows.size();) {
+    const std::string& key = rows[i].key;
+    KeyRecord* record = herd_.find(key);
+    model::UsageCounts of_key;
+    while (i < rows.size() && rows[i].key == key) {
+      const std::string& model = rows[i].model;
+      model::UsageCounts of_model;
+      for (; i < rows.size() && rows[i].key == key && rows[i].model == model; ++i) {
+        if (rows[i].bucket >= kept_from)  // a backlog may reach far back
+          drains_.add(rows[i]);
+        of_model.add(rows[i].counts);
+      }
+      if (record != nullptr)
+        record->usage_by_model[model].add(of_model);
+      of_key.add(of_model);
     }
+    if (record == nullptr)
+      continue;
+    record->errors.add(now.wall, of_key.requests, of_key.failed);
+    record->latency.add(now.wall, of_key.latency_count, of_key.latency_ms);
+    record->trust.add(now.wall, of_key.requests, 0);
+    herd_.touch(key);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -59,9 +60,20 @@ bool is_full(std::size_t ids, std::size_t places) {
   return ids > places / 100 * 92;
 }
 
+// Of the number of buckets: each growth moves what was remembered, so there are few.
+constexpr unsigned kGrowthBits = 2;
+
+unsigned bits_for(std::size_t ids, std::size_t ways) {
+  unsigned bits = kLeastBits;
+  while (is_full(ids, ways << bits))
+    ++bits;
+  return bits;
+}
+
 }  // namespace
 
-SeenIds::SeenIds(Limits limits) : limits_(limits), bits_(kLeastBits), epochs_(1) {}
+SeenIds::SeenIds(Limits limits)
+    : limits_(limits), bits_(kLeastBits), most_bits_(bits_for(limits.max_ids, kWays)), epochs_(1) {}
 
 SeenIds::Buckets::Buckets(std::size_t count)
     : first_(nullptr, Unmap{count * sizeof(Bucket)}), count_(count) {
@@ -151,13 +163,15 @@ void SeenIds::pack(std::uint64_t hash, std::uint32_t numbers) {
 }
 
 bool SeenIds::put(std::size_t bucket, std::uint64_t word) {
-  for (std::uint64_t& place : buckets_[bucket].words) {
-    if (place == 0) {
-      place = word;
-      return true;
-    }
-  }
-  return false;
+  Bucket& into = buckets_[bucket];
+  // How full a bucket is nobody can foretell: no branch for each place.
+  unsigned empty = 0;
+  for (std::size_t i = 0; i < kWays; ++i)
+    empty |= static_cast<unsigned>(into.words[i] == 0) << i;
+  if (empty == 0)
+    return false;
+  into.words[std::countr_zero(empty)] = word;
+  return true;
 }
 
 // Into the first of its two buckets that has room. Where both are full, one of the words moves to
@@ -183,7 +197,7 @@ void SeenIds::place(std::uint64_t hash, std::uint64_t word) {
 void SeenIds::insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch) {
   if (buckets_.empty())
     buckets_ = Buckets(std::size_t{1} << bits_);
-  if (is_full(size_, slots()) && is_full(limits_.max_ids, slots()))
+  if (is_full(size_, slots()) && bits_ < most_bits_)
     grow();
   place(hash, (hash & kRest) | tag_of(epoch.number) << kTagShift |
                   static_cast<std::uint64_t>(numbers & kNumbers) << kNumbersShift);
@@ -193,8 +207,8 @@ void SeenIds::insert(std::uint64_t hash, std::uint32_t numbers, Epoch& epoch) {
 
 // What was moved is given back on the way, so that both tables are never whole at once.
 void SeenIds::grow() {
-  Buckets old = std::exchange(buckets_, Buckets(buckets_.size() * 2));
-  const unsigned old_bits = bits_++;
+  const unsigned old_bits = std::exchange(bits_, std::min(bits_ + kGrowthBits, most_bits_));
+  Buckets old = std::exchange(buckets_, Buckets(std::size_t{1} << bits_));
   constexpr std::size_t kPiece = (std::size_t{2} << 20U) / sizeof(Bucket);  // a large page
   for (std::size_t bucket = 0; bucket < old.size(); ++bucket) {
     if (bucket % kPiece == 0)

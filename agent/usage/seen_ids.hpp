@@ -108,6 +108,7 @@ class SeenIds {
 
   const Limits limits_;
   unsigned bits_;  // of the number of buckets
+  const unsigned most_bits_;
   Buckets buckets_;
   std::size_t size_ = 0;
   std::deque<Epoch> epochs_;        // oldest first, never empty

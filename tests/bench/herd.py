@@ -1,6 +1,5 @@
 """scripts/bench herd: an agent with 50,000 keys that probes each once in 5 minutes: start, memory, punctuality."""
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -10,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
+import harness
 from probes import ROOT, Nginx, stop_all
 
 KEYS = 50_000
@@ -27,15 +27,6 @@ def is_ready():
         return fetch("/-/ready").startswith("Keyherd is ready")
     except (urllib.error.URLError, ConnectionError):
         return False
-
-
-def memory_mb(pid, field):
-    return int(re.search(rf"^{field}:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1)) / 1024
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def delays():
@@ -82,11 +73,11 @@ def main(preset="release"):
         try:
             config = write_herd(folder, f"{nginx.plain}/fast/v1")
             agent, first = start(binary, config)
-            print(f"{KEYS:,} keys, empty state: ready after {first:.1f} s, {memory_mb(agent.pid, 'VmRSS'):.0f} MB", flush=True)
-            cpu, begun = cpu_seconds(agent.pid), time.monotonic()
+            print(f"{KEYS:,} keys, empty state: ready after {first:.1f} s, {harness.memory_mb(agent.pid):.0f} MB", flush=True)
+            cpu, begun = harness.process_seconds(agent.pid), time.monotonic()
             time.sleep(SECONDS)
-            share = (cpu_seconds(agent.pid) - cpu) / (time.monotonic() - begun)
-            memory = memory_mb(agent.pid, "VmRSS")  # before the scrape, which has its own bound
+            share = (harness.process_seconds(agent.pid) - cpu) / (time.monotonic() - begun)
+            memory = harness.memory_mb(agent.pid)  # before the scrape, which has its own bound
             seen = delays()
             total, punctual = seen[float("inf")], seen[1.0]
             print(f"after {SECONDS} s: {total:,.0f} probes, {punctual / total * 100:.2f} % started within 1 s of their time, "
@@ -94,8 +85,8 @@ def main(preset="release"):
             agent.terminate()
             agent.wait(30)
             agent, again = start(binary, config)
-            print(f"with that state: ready after {again:.1f} s, {memory_mb(agent.pid, 'VmRSS'):.0f} MB "
-                  f"(at most {memory_mb(agent.pid, 'VmHWM'):.0f} MB meanwhile)", flush=True)
+            print(f"with that state: ready after {again:.1f} s, {harness.memory_mb(agent.pid):.0f} MB "
+                  f"(at most {harness.memory_mb(agent.pid, 'VmHWM'):.0f} MB meanwhile)", flush=True)
         finally:
             stop_all([process for process in (agent, nginx.process) if process])
     return 0 if max(first, again) < 5 and memory < 400 and punctual >= 0.99 * total and total >= KEYS else 1

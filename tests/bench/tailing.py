@@ -1,6 +1,5 @@
 """Measures how the whole agent follows usage logs: memory over a large backlog, lag under a steady load."""
 import bisect
-import os
 import pathlib
 import re
 import sys
@@ -15,18 +14,6 @@ MODELS = [f"model-{i}" for i in range(12)]
 CHUNK_LINES = 10_000
 MAX_GROWTH_MB = 32
 MAX_LAG = 1.0
-
-
-def memory_mb(pid, field):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def records(agent):
@@ -89,12 +76,12 @@ def backlog(gigabytes=1.0):
         pid = agent.program.process.pid
         harness.wait_until(lambda: all(key["state"] == "healthy" for key in agent.get("/api/v1/keys")),
                            "every key is probed once", 240, 1)
-        before, cpu, started = memory_mb(pid, "VmRSS"), cpu_seconds(pid), time.monotonic()
+        before, cpu, started = harness.memory_mb(pid), harness.process_seconds(pid), time.monotonic()
         pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak counts from here
         (bench.directory / "backlog.part").rename(bench.directory / "backlog.jsonl")
         harness.wait_until(lambda: records(agent) == lines, f"{lines} lines are counted", 3600, 0.5)
-        took, used = time.monotonic() - started, cpu_seconds(pid) - cpu
-        growth = memory_mb(pid, "VmHWM") - before
+        took, used = time.monotonic() - started, harness.process_seconds(pid) - cpu
+        growth = harness.memory_mb(pid, "VmHWM") - before
         state = (bench.directory / "keyherd.db").stat().st_size
         print(f"backlog of {size / 1e9:.1f} GB, {lines} lines with ids of {KEYS} keys and {len(MODELS)} models: "
               f"RSS {before:.1f} MB, peak +{growth:.1f} MB (limit {MAX_GROWTH_MB}); {took:.0f} s, {used:.0f} s of CPU, "
@@ -141,7 +128,7 @@ def lag(seconds=30, files=200):
         harness.wait_until(lambda: all(key["state"] == "healthy" for key in agent.get("/api/v1/keys")),
                            "every key is probed once", 240, 1)
         load = Load(bench.directory / "logs", files, int(seconds))
-        before, cpu, started = memory_mb(pid, "VmRSS"), cpu_seconds(pid), time.monotonic()
+        before, cpu, started = harness.memory_mb(pid), harness.process_seconds(pid), time.monotonic()
         lags, pause = [], threading.Event()
         load.start()
         while load.is_alive():
@@ -150,12 +137,12 @@ def lag(seconds=30, files=200):
             lags.append(now - oldest if oldest else 0.0)
             pause.wait(0.1)
         took = time.monotonic() - started
-        share = (cpu_seconds(pid) - cpu) / took
+        share = (harness.process_seconds(pid) - cpu) / took
         total = load.totals[-1]
         harness.wait_until(lambda: records(agent) == total, "all lines are counted", 30)
         lags.sort()
         print(f"lag at {total / took:.0f} lines/s over {files} files for {took:.0f} s: median {lags[len(lags) // 2]:.2f} s, "
               f"p99 {lags[int(len(lags) * 0.99)]:.2f} s, worst {lags[-1]:.2f} s (limit {MAX_LAG}); "
-              f"RSS {before:.1f} MB +{memory_mb(pid, 'VmHWM') - before:.1f} MB, CPU {share * 100:.0f} % of a core")
+              f"RSS {before:.1f} MB +{harness.memory_mb(pid, 'VmHWM') - before:.1f} MB, CPU {share * 100:.0f} % of a core")
         agent.program.stop()
         return 0 if lags[-1] < MAX_LAG else 1

@@ -14,11 +14,6 @@ CLIENTS = 5_000
 ROUNDS = 5
 
 
-def resident_mb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
-
-
 class Crowd:
     """Connections that have asked for something and wait."""
 
@@ -103,7 +98,7 @@ def turned_away(crowd):
 
 def measure(agent, name, path, word, wanted):
     pid = agent.program.process.pid
-    before = resident_mb(pid)
+    before = harness.memory_mb(pid)
     took = []
     for number in range(ROUNDS):
         agent.wait_committed("prod")
@@ -114,7 +109,7 @@ def measure(agent, name, path, word, wanted):
         else:
             crowd.again()
         if number == 0:
-            memory, threads = resident_mb(pid) - before, len(os.listdir(f"/proc/{pid}/task"))
+            memory, threads = harness.memory_mb(pid) - before, len(os.listdir(f"/proc/{pid}/task"))
             told = turned_away(crowd)
         asker = rotate(agent)
         first, last = crowd.hear(word(generation + 1))

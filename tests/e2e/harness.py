@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +21,18 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEYHERD = pathlib.Path(os.environ.get("KEYHERD_BINARY", ROOT / "build/release/agent/cli/keyherd"))
+
+
+def process_seconds(pid):
+    """What it took of processor cores since its start."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid, field="VmRSS"):
+    """Of /proc/PID/status, in MiB."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{field}:\s+(\d+) kB$", status, re.M).group(1)) / 1024
 
 
 def wait_until(condition, what, timeout=20.0, every=0.02):

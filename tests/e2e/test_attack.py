@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.parse
 
-from harness import Agent, EndToEnd, environment_for, http_request, key_config, main, wait_until
+from harness import Agent, EndToEnd, environment_for, http_request, key_config, main, memory_mb, wait_until
 
 
 class Attack(EndToEnd):
@@ -53,10 +53,6 @@ class Attack(EndToEnd):
     def token(self):
         return f"Authorization: Bearer {self.agent.token}"
 
-    def resident_kib(self):
-        with open(f"/proc/{self.agent.program.process.pid}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
     def belief(self):
         status = self.agent.get("/api/v1/status")
         return [(key["id"], key["state"]) for key in status["keys"]], [pool["generation"] for pool in status["pools"]]
@@ -72,7 +68,7 @@ class Attack(EndToEnd):
         return worst
 
     def test_five_hundred_slow_clients_delay_no_scrape(self):
-        before = self.resident_kib()
+        before = memory_mb(self.agent.program.process.pid)
         starts = [b"", b"GET /metrics HTTP/1.1\r\nX-Slow: ",
                   self.request("POST", "/api/v1/usage", self.token(), "Content-Length: 100000"),
                   b"GET /api/v1/status HTTP/1.1\r\nHost: "]
@@ -98,10 +94,10 @@ class Attack(EndToEnd):
             thread.join()
             for client in slow:
                 client.close()
-        self.assertLess(self.resident_kib() - before, 16 * 1024)
+        self.assertLess(memory_mb(self.agent.program.process.pid) - before, 16)
 
     def test_floods_end_in_little_memory(self):
-        before = self.resident_kib()
+        before = memory_mb(self.agent.program.process.pid)
 
         def flood(head, piece, most):
             sent = 0
@@ -122,7 +118,7 @@ class Attack(EndToEnd):
         flood(b"GET /", block, 100 << 20)
         flood(usage, chunk, 1 << 30)
         self.assertLess(time.monotonic() - began, 20)
-        self.assertLess(self.resident_kib() - before, 48 * 1024)
+        self.assertLess(memory_mb(self.agent.program.process.pid) - before, 48)
         self.assertLess(self.worst_scrape(2), 1.0)
 
     def test_requests_that_mean_two_things_are_refused(self):
