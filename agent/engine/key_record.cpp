@@ -41,7 +41,7 @@ void KeyRecord::record(const model::Evidence& evidence) {
     served_at = std::max(served_at.value_or(evidence.at), evidence.at);
   if (!evidence.probe)
     return;
-  last_probe = evidence;
+  last_probe = {evidence.http_status, evidence.latency};
   count_probe(evidence);
   if (!evidence.balances.empty()) {
     balances = evidence.balances;

@@ -87,7 +87,7 @@ struct KeyRecord {
   // troubles. When the last of them were stored.
   std::unique_ptr<model::Evidence> summing;
   std::optional<SteadyTime> summed_at;
-  std::optional<model::Evidence> last_probe;
+  std::optional<model::ProbeAnswer> last_probe;
   model::ProbeTotals probes;
   probe::ProbeHistory probe_history;
   // The last evidence that speaks of the key was ok, and of the present secret.

@@ -60,6 +60,12 @@ struct Evidence {
   NanoUsd cost = 0;
 };
 
+// How the last probe of a key was answered.
+struct ProbeAnswer {
+  int http_status = 0;  // 0: not at all
+  std::chrono::nanoseconds latency{0};
+};
+
 // Whom the evidence touches besides its key.
 inline VerdictScope scope_of(const Evidence& evidence) {
   return evidence.scope.value_or(info(evidence.verdict).scope);

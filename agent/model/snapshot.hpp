@@ -58,7 +58,7 @@ struct KeyView {
   KeyHealth health;
   // Keys of other limit groups that seem to share its account, and why it seems so.
   std::map<std::string, std::string> shares_account_with;
-  std::optional<Evidence> last_probe;
+  std::optional<ProbeAnswer> last_probe;
   std::chrono::nanoseconds probe_interval{0};
   ProbeTotals probes;
   std::map<std::string, UsageCounts> usage_by_model;  // all-time totals

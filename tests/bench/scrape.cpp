@@ -79,9 +79,7 @@ model::SnapshotPtr herd() {
     view->health.since = now - std::chrono::seconds(i);
     view->health.last_probe_at = now - std::chrono::milliseconds(i);
     view->health.last_success_at = now - std::chrono::milliseconds(i);
-    view->last_probe.emplace();
-    view->last_probe->http_status = 200;
-    view->last_probe->latency = std::chrono::microseconds(100'000 + i);
+    view->last_probe = {200, std::chrono::microseconds(100'000 + i)};
     view->last_used_at = now - std::chrono::milliseconds(2 * i);
     view->probes.probes = {i, 2L * i, 0, 7};
     snapshot->keys.push_back(std::move(view));

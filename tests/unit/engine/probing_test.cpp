@@ -91,9 +91,11 @@ TEST_CASE("at an endpoint that accepts anything at every probe, no key is ever h
   world.start();
   world.advance(10min);
   CHECK(world.state("k1") == KeyState::unknown);
-  REQUIRE(world.key("k1").last_probe);
-  CHECK(world.key("k1").last_probe->verdict == model::Verdict::bad_request);
-  CHECK(world.key("k1").last_probe->message.find("accepts any key") != std::string::npos);
+  const auto last = world.store->evidence({"k1", std::nullopt, 1});
+  REQUIRE(last);
+  REQUIRE(last->size() == 1);
+  CHECK(last->front().verdict == model::Verdict::bad_request);
+  CHECK(last->front().message.find("accepts any key") != std::string::npos);
 }
 
 TEST_CASE(

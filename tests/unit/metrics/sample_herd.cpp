@@ -115,9 +115,7 @@ model::KeyView full_key(const std::string& id) {
   view.key.max_age = hours(24 * 90);
   view.health.last_probe_at = kNow - seconds(2);
   view.health.last_success_at = kNow - seconds(2);
-  view.last_probe.emplace();
-  view.last_probe->http_status = 200;
-  view.last_probe->latency = milliseconds(125);
+  view.last_probe = {200, milliseconds(125)};
   view.probes.probes = {1, 2, 3, 4};
   view.probes.input_tokens = 40;
   view.probes.cost = 1'500;
