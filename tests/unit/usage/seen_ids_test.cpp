@@ -65,6 +65,22 @@ TEST_CASE("beyond the limit the oldest are forgotten in bulk, and the memory is 
   CHECK(known(seen, 0, n - 90'000) == 0);
 }
 
+TEST_CASE("at a limit of five million ids the memory stays where it was") {
+  SeenIds seen({5'000'000, std::chrono::hours(24)});
+  std::uint64_t n = 0;
+  std::size_t fresh = 0;
+  for (int batch = 0; batch < 60; ++batch) {
+    seen.advance(kStart + std::chrono::seconds(batch));
+    for (int i = 0; i < 100'000; ++i)
+      fresh += seen.add(id(n++), 0) == Answer::fresh ? 1 : 0;
+    seen.take_new();
+  }
+  CHECK(fresh == n);
+  CHECK(seen.size() <= 5'100'000);
+  CHECK(seen.memory_bytes() == std::size_t{64} << 20U);
+  CHECK(known(seen, n - 4'000'000, n - 1) == 4'000'000);
+}
+
 TEST_CASE("ids are forgotten once they are older than the window, and not before") {
   SeenIds seen({1'000'000, std::chrono::hours(8)});
   for (int hour = 0; hour < 48; ++hour) {
