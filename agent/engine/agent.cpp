@@ -11,19 +11,16 @@
 #include "base/bounded_queue.hpp"
 #include "base/memory.hpp"
 #include "base/random.hpp"
-#include "base/text.hpp"
 #include "base/threads.hpp"
 #include "base/time_text.hpp"
-#include "config/diff.hpp"
 #include "config/secrets.hpp"
 #include "engine/alerting.hpp"
 #include "engine/certificate.hpp"
 #include "engine/control.hpp"
 #include "engine/engine.hpp"
-#include "engine/importer.hpp"
-#include "engine/job_line.hpp"
 #include "engine/opening.hpp"
 #include "engine/published.hpp"
+#include "engine/reloader.hpp"
 #include "engine/workers.hpp"
 #include "metrics/catalogue.hpp"
 #include "net/server.hpp"
@@ -36,8 +33,6 @@ constexpr std::size_t kEventQueue = 8'192;
 // Consumers that wait for another key and pages that follow events, and room for all others.
 constexpr std::size_t kMostWaiting = 5'000;
 constexpr std::size_t kMostConnections = 8'192;
-constexpr std::chrono::seconds kReloadPatience{20};
-constexpr std::size_t kMostJobs = 32;
 // What a round of probes leaves behind is a tenth of the memory of a large herd.
 constexpr std::chrono::minutes kTidyEvery{5};
 
@@ -66,8 +61,11 @@ class RunningAgent final : public Agent {
         EngineOptions{*workers_, [this](Event event) { post(std::move(event)); }, random_,
                       options_.log, published_, keyring_.get(), std::move(audit.checked)});
     const Instant now = options_.clock.now();
-    KH_TRY(engine_->start(setup, opened.state, now));
+    KH_TRY(engine_->start(setup, std::move(opened.state), now));
     engine_->step(now);
+    reloader_ = std::make_unique<Reloader>(
+        ReloaderParts{options_, events_, published_, certificate_, keyring_.get(),
+                      [this] { return setup_parts(); }, [this] { wake_readers(); }});
     KH_TRY(start_server(*setup));
     loop_ = std::jthread([this] {
       name_thread("kh-loop");
@@ -82,7 +80,7 @@ class RunningAgent final : public Agent {
 
   int port() const override { return server_->port(); }
 
-  void reload() override { start_reload("signal", {}); }
+  void reload() override { reloader_->reload("signal", {}); }
 
   bool answers(std::chrono::nanoseconds within) override {
     const SteadyTime deadline = options_.clock.now().steady + within;
@@ -93,7 +91,7 @@ class RunningAgent final : public Agent {
     while (!pending()) {
       if (options_.clock.now().steady >= deadline)
         return false;
-      pause(loop_ends_.get_token());
+      pause_between_looks(options_.clock, loop_ends_.get_token());
     }
     return true;
   }
@@ -102,7 +100,8 @@ class RunningAgent final : public Agent {
     if (stopped_.exchange(true))
       return;
     const auto started = options_.clock.now().steady;
-    jobs_.stop();
+    if (reloader_)
+      reloader_->stop();
     if (server_)
       server_->stop();
     if (alerting_)
@@ -168,34 +167,32 @@ class RunningAgent final : public Agent {
     workers.post = [this](Event event, const std::stop_token& stop) {
       return events_.push(std::move(event), stop);
     };
-    workers.notify_readers = [this] {
-      if (server_)
-        server_->wake();
-    };
+    workers.notify_readers = [this] { wake_readers(); };
     workers_ = start_worker_threads(std::move(workers), std::move(store), std::move(journal),
                                     std::move(tailed));
   }
 
+  void wake_readers() {
+    if (server_)
+      server_->wake();
+  }
+
   Status start_server(const Setup& setup) {
-    control_ = make_control({published_,
-                             [this](Event event) { return events_.try_push(std::move(event)); },
-                             [this](auto job) { return workers_->try_with_store(std::move(job)); },
-                             [this](auto job) { return workers_->try_with_audit(std::move(job)); },
-                             [this](Delivery lines) { return workers_->deliver(std::move(lines)); },
-                             [this](const std::string& actor, auto promise) {
-                               start_reload(actor, std::move(promise));
-                             },
-                             [this](auto command, auto promise) {
-                               start_import(std::move(command), std::move(promise));
-                             },
-                             [this](auto passphrase, auto actor, auto promise) {
-                               start_export(std::move(passphrase), actor, std::move(promise));
-                             },
-                             [this] {
-                               if (server_)
-                                 server_->wake();
-                             },
-                             options_.clock});
+    control_ = make_control(
+        {published_, [this](Event event) { return events_.try_push(std::move(event)); },
+         [this](auto job) { return workers_->try_with_store(std::move(job)); },
+         [this](auto job) { return workers_->try_with_audit(std::move(job)); },
+         [this](Delivery lines) { return workers_->deliver(std::move(lines)); },
+         [this](const std::string& actor, auto promise) {
+           reloader_->reload(actor, std::move(promise));
+         },
+         [this](auto command, auto promise) {
+           reloader_->import(std::move(command), std::move(promise));
+         },
+         [this](auto passphrase, auto actor, auto promise) {
+           reloader_->export_all(std::move(passphrase), actor, std::move(promise));
+         },
+         [this] { wake_readers(); }, options_.clock});
     const api::ApiParts parts{*control_, *exposition_, options_.clock,
                               [this] { return published_.setup()->access; }, published_.events()};
     net::ServerOptions server;
@@ -268,198 +265,6 @@ class RunningAgent final : public Agent {
     }
   }
 
-  // False when too many wait already.
-  bool start_job(JobLine::Job job) {
-    return jobs_.add([this, job = std::move(job)](const std::stop_token& stop) {
-      contain(options_.log, "a reload, import or export", [&] { job(stop); });
-      server_->wake();
-    });
-  }
-
-  static Error too_busy() {
-    return {ErrorCode::unavailable, "too many reloads and imports wait; try again"};
-  }
-
-  void start_reload(const std::string& actor,
-                    std::optional<Promise<std::vector<std::string>>> promise) {
-    const bool taken = start_job([this, actor, promise](const std::stop_token& stop) {
-      auto outcome = load_and_apply(stop);
-      note_reload(actor, outcome);
-      if (!outcome)
-        options_.log.error("the configuration was not reloaded, the old one stays: {}",
-                           outcome.error().message);
-      if (promise)
-        promise->set(std::move(outcome));
-    });
-    if (!taken && promise)
-      promise->set(fail(too_busy()));
-  }
-
-  void start_import(api::ImportCommand command, Promise<api::ImportReport> promise) {
-    const bool taken =
-        start_job([this, command = std::move(command), promise](const std::stop_token& stop) {
-          auto outcome = import_keys(command, transfer_parts(), stop);
-          if (!outcome)
-            options_.log.warn("nothing was imported: {}", outcome.error().message);
-          promise.set(std::move(outcome));
-        });
-    if (!taken)
-      promise.set(fail(too_busy()));
-  }
-
-  Status seal(std::vector<std::pair<std::string, Secret>> secrets, const std::stop_token& stop) {
-    const auto shared =
-        std::make_shared<const std::vector<std::pair<std::string, Secret>>>(std::move(secrets));
-    const auto command = [shared](Engine& engine, Instant now) {
-      return engine.seal(*shared, now).pending();
-    };
-    KH_ASSIGN(const bool saved, ask_loop<bool>(command, stop));
-    static_cast<void>(saved);
-    return {};
-  }
-
-  void start_export(std::shared_ptr<const Secret> passphrase, const std::string& actor,
-                    Promise<std::string> promise) {
-    const bool taken = start_job([this, passphrase, actor, promise](const std::stop_token& stop) {
-      promise.set(export_keys(published_.setup()->config.keys, passphrase.get(), actor,
-                              transfer_parts(), stop));
-    });
-    if (!taken)
-      promise.set(fail(too_busy()));
-  }
-
-  TransferParts transfer_parts() {
-    return {{options_.config_path, options_.files, options_.load},
-            options_.redactor,
-            options_.log,
-            keyring_.get(),
-            [this](auto secrets, const std::stop_token& stop) {
-              return seal(std::move(secrets), stop);
-            },
-            [this](const std::stop_token& stop) { return loaded_secrets(stop); },
-            [this](const std::stop_token& stop) -> Status {
-              KH_ASSIGN(const auto lines, load_and_apply(stop));
-              static_cast<void>(lines);
-              return {};
-            }};
-  }
-
-  Result<Secrets> loaded_secrets(const std::stop_token& stop) {
-    return ask_loop<Secrets>(
-        [](Engine& engine, Instant) {
-          Promise<Secrets> all;
-          all.set(engine.secrets());
-          return all.pending();
-        },
-        stop);
-  }
-
-  // What a command of the loop answers, waited for on the reloader's thread.
-  template <class T, class Command>
-  Result<T> ask_loop(Command command, const std::stop_token& stop) {
-    const SteadyTime deadline = options_.clock.now().steady + kReloadPatience;
-    Promise<api::Pending<T>> started;
-    if (!events_.push(Call{[started, command](Engine& engine, Instant now) {
-                        started.set(command(engine, now));
-                      }},
-                      stop))
-      return fail(ErrorCode::cancelled, "the agent is stopping");
-    const auto outer = started.pending();
-    while (!stop.stop_requested()) {
-      if (const auto inner = outer()) {
-        if (auto outcome = (**inner)())
-          return std::move(*outcome);
-      }
-      if (options_.clock.now().steady >= deadline)
-        return fail(ErrorCode::unavailable, "the state cannot be saved now; try again");
-      pause(stop);
-    }
-    return fail(ErrorCode::cancelled, "the agent is stopping");
-  }
-
-  void note_reload(const std::string& actor, const Result<std::vector<std::string>>& outcome) {
-    model::AuditEntry entry{
-        .actor = actor, .act = outcome ? model::AuditAct::reloaded : model::AuditAct::not_reloaded};
-    if (!outcome)
-      entry.text = printable(outcome.error().message, std::string::npos);
-    else
-      entry.text =
-          outcome->empty() ? "nothing changed" : fmt::format("{}", fmt::join(*outcome, "; "));
-    static_cast<void>(
-        events_.try_push(Call{[entry](Engine& engine, Instant now) { engine.note(entry, now); }}));
-  }
-
-  Result<std::vector<std::string>> load_and_apply(const std::stop_token& stop) {
-    auto loaded = config::load_config(options_.config_path, options_.files, options_.load);
-    if (!loaded.errors.empty()) {
-      std::string text;
-      for (const config::Problem& problem : loaded.errors)
-        text += (text.empty() ? "" : "\n") + config::to_string(problem);
-      return reload_failed(text);
-    }
-    auto setup = make_setup(std::move(*loaded.config), setup_parts(), stop);
-    if (!setup)
-      return reload_failed(setup.error().message);
-    const auto before = published_.setup();
-    if (auto fixed = config::needs_restart(before->config.agent, (*setup)->config.agent);
-        !fixed.empty())
-      options_.log.warn("{} needs a restart to change", fixed);
-    if (auto applied = apply(*setup, stop); !applied)
-      return reload_failed(applied.error().message);
-    certificate_.use((*setup)->config.tls, (*setup)->certificate);
-    release_free_memory();
-    auto lines = config::describe_changes(before->config, (*setup)->config);
-    for (const std::string& line : lines)
-      options_.log.info("reload: {}", line);
-    return lines;
-  }
-
-  tl::unexpected<Error> reload_failed(const std::string& why) {
-    static_cast<void>(
-        events_.try_push(Call{[why](Engine& engine, Instant) { engine.reload_failed(why); }}));
-    return fail(ErrorCode::invalid, why);
-  }
-
-  // Between two commits, for which it may have to wait a moment.
-  Status apply(const std::shared_ptr<const Setup>& setup, const std::stop_token& stop) {
-    const SteadyTime deadline = options_.clock.now().steady + kReloadPatience;
-    while (true) {
-      const auto applied = ask_loop<bool>(
-          [setup](Engine& engine, Instant now) {
-            const Status done = engine.reconfigure(setup, now);
-            Promise<bool> outcome;
-            outcome.set(done ? Result<bool>(true) : fail(done.error()));
-            return outcome.pending();
-          },
-          stop);
-      if (applied)
-        return await_step(stop);
-      if (applied.error().code != ErrorCode::unavailable || options_.clock.now().steady >= deadline)
-        return fail(applied.error());
-      pause(stop);
-    }
-  }
-
-  // What was changed by a command is published: an event that comes later has had a step before it.
-  Status await_step(const std::stop_token& stop) {
-    const auto nothing = [](Engine&, Instant) {
-      Promise<bool> done;
-      done.set(true);
-      return done.pending();
-    };
-    KH_ASSIGN(const bool done, ask_loop<bool>(nothing, stop));
-    static_cast<void>(done);
-    return {};
-  }
-
-  // A reload is rare and may take its time: it looks again every few milliseconds.
-  void pause(const std::stop_token& stop) {
-    Mutex mutex;
-    Condition never;
-    MutexLock lock(mutex);
-    never.wait_until(mutex, options_.clock.now().steady + std::chrono::milliseconds(5), stop);
-  }
-
   AgentOptions options_;
   BoundedQueue<Event> events_;
   SeededRandom random_;
@@ -474,7 +279,7 @@ class RunningAgent final : public Agent {
   std::unique_ptr<net::Server> server_;
   std::string listening_on_;  // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
-  JobLine jobs_{kMostJobs};     // reloads, imports, exports
+  std::unique_ptr<Reloader> reloader_;
   std::stop_source loop_ends_;  // of its own: workers ask for it before there is the loop
   std::jthread loop_;
   std::atomic<bool> stopped_{false};

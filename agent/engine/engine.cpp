@@ -84,7 +84,8 @@ void Engine::take_thresholds() {
   agent_.spend_anomaly_floor = setup_->config.agent.spend_anomaly_floor;
 }
 
-Status Engine::start(std::shared_ptr<const Setup> setup, const store::State& state, Instant now) {
+// The state is gone when this ends: before views of all that was restored are made.
+Status Engine::start(std::shared_ptr<const Setup> setup, store::State state, Instant now) {
   setup_ = std::move(setup);
   options_.published.set(setup_);
   agent_.started_at = now.wall;

@@ -77,7 +77,7 @@ class Engine {
   explicit Engine(const EngineOptions& options);
 
   // Once, before the first step. Error invalid: the setup cannot be run.
-  Status start(std::shared_ptr<const Setup> setup, const store::State& state, Instant now);
+  Status start(std::shared_ptr<const Setup> setup, store::State state, Instant now);
   // A reload: all of it or, with an error, nothing. Error unavailable: a commit is under way, try
   // again in a moment.
   Status reconfigure(std::shared_ptr<const Setup> setup, Instant now);

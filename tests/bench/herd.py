@@ -77,16 +77,18 @@ def main(preset="release"):
             cpu, begun = harness.process_seconds(agent.pid), time.monotonic()
             time.sleep(SECONDS)
             share = (harness.process_seconds(agent.pid) - cpu) / (time.monotonic() - begun)
-            memory = harness.memory_mb(agent.pid)  # before the scrape, which has its own bound
+            # Before the scrape, which has its own bound.
+            memory, most = harness.memory_mb(agent.pid), harness.memory_mb(agent.pid, "VmHWM")
             seen = delays()
             total, punctual = seen[float("inf")], seen[1.0]
             print(f"after {SECONDS} s: {total:,.0f} probes, {punctual / total * 100:.2f} % started within 1 s of their time, "
-                  f"{memory:.0f} MB, {share * 100:.0f} % of a core", flush=True)
+                  f"{memory:.0f} MB (at most {most:.0f} MB meanwhile), {share * 100:.0f} % of a core", flush=True)
             agent.terminate()
             agent.wait(30)
             agent, again = start(binary, config)
-            print(f"with that state: ready after {again:.1f} s, {harness.memory_mb(agent.pid):.0f} MB "
+            restarted = harness.memory_mb(agent.pid)
+            print(f"with that state: ready after {again:.1f} s, {restarted:.0f} MB "
                   f"(at most {harness.memory_mb(agent.pid, 'VmHWM'):.0f} MB meanwhile)", flush=True)
         finally:
             stop_all([process for process in (agent, nginx.process) if process])
-    return 0 if max(first, again) < 5 and memory < 400 and punctual >= 0.99 * total and total >= KEYS else 1
+    return 0 if max(first, again) < 5 and max(memory, restarted) < 400 and punctual >= 0.99 * total and total >= KEYS else 1
