@@ -257,7 +257,7 @@ json drill_json(const model::Drill& drill) {
           {"watched", drill.watched},
           {"replaced_by", drill.replaced_by.empty() ? json(nullptr) : json(drill.replaced_by)},
           {"grade", is_over ? json(model::to_string(grade)) : json(nullptr)},
-          {"meaning", is_over ? json(model::meaning(grade)) : json(nullptr)},
+          {"meaning", is_over ? json(model::meaning_of(drill)) : json(nullptr)},
           {"note", drill.note}};
 }
 

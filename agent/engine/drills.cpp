@@ -169,7 +169,7 @@ void Drills::end(std::string note, Instant now) {
     drill_->note += (drill_->note.empty() ? "" : "; ") + *stays;
   const model::Grade grade = model::grade_of(*drill_);
   parts_.log.warn("drill of key {} in pool {} is over, grade {} ({}){}{}", drill_->key,
-                  drill_->pool, model::to_string(grade), model::meaning(grade),
+                  drill_->pool, model::to_string(grade), model::meaning_of(*drill_),
                   drill_->note.empty() ? "" : ": ", drill_->note);
   changed();
 }

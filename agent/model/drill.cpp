@@ -15,10 +15,16 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::array<std::string_view, 5> kGrades{"A", "B", "C", "D", "F"};
-constexpr std::array<std::string_view, 5> kMeanings{
-    "published within 15 s, adopted within a minute",
-    "published within a minute, adopted within five minutes", "published, and adopted",
-    "published, but nobody used the other key", "not published"};
+struct Meaning {
+  std::string_view published;
+  std::string_view adopted;
+};
+constexpr std::array<Meaning, 5> kMeanings{
+    {{"published within 15 s", ", adopted within a minute"},
+     {"published within a minute", ", adopted within five minutes"},
+     {"published", ", and adopted"},
+     {"published", ", but nobody used the other key"},
+     {"not published", ""}}};
 
 bool within(const Drill& drill, std::optional<WallTime> event, std::chrono::nanoseconds limit) {
   return event && *event - drill.started_at <= limit;
@@ -44,10 +50,6 @@ std::string_view to_string(Grade grade) {
   return name_of(kGrades, grade);
 }
 
-std::string_view meaning(Grade grade) {
-  return name_of(kMeanings, grade);
-}
-
 Grade grade_of(const Drill& drill) {
   if (!drill.published_at)
     return Grade::F;
@@ -61,6 +63,14 @@ Grade grade_of(const Drill& drill) {
   if (within(drill, drill.published_at, minutes(1)) && adopted(minutes(5)))
     return Grade::B;
   return Grade::C;
+}
+
+std::string meaning_of(const Drill& drill) {
+  const Grade grade = grade_of(drill);
+  const Meaning& meaning = kMeanings[static_cast<std::size_t>(grade)];
+  const bool unknown = !drill.watched && grade != Grade::F;
+  return std::string(meaning.published) +
+         std::string(unknown ? "; nothing tells who uses it" : meaning.adopted);
 }
 
 // A line each, in the order of the fields.

@@ -37,10 +37,10 @@ struct Drill {
 //   F  not published
 enum class Grade { A, B, C, D, F };
 std::string_view to_string(Grade grade);
-// What each asks for: one line a grade, for people.
-std::string_view meaning(Grade grade);
 // Of a drill that has ended.
 Grade grade_of(const Drill& drill);
+// What its grade says, in one line for people.
+std::string meaning_of(const Drill& drill);
 
 // As the store keeps it, and back; nothing for other text.
 std::string to_text(const Drill& drill);

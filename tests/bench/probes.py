@@ -7,7 +7,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+import harness
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BODY = json.dumps({"object": "list", "data": [{"id": f"model-{i}", "object": "model", "owned_by": "bench"}
@@ -35,7 +36,8 @@ http {{
 
 
 class Nginx:
-    def __init__(self, folder, plain=18080, tls=18443):
+    def __init__(self, folder):
+        plain, tls = harness.free_port(), harness.free_port()
         self.plain, self.tls = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}"
         self.certificate = folder / "cert.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -45,9 +47,12 @@ class Nginx:
         (folder / "nobody").write_text("")
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, plain=plain, tls=tls, body=BODY))
         self.process = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")])
-        time.sleep(0.5)
+        harness.wait_until(lambda: self.answers(folder), "nginx answers")
+
+    def answers(self, folder):
         if self.process.poll() is not None:
             sys.exit("bench: nginx does not start: " + (folder / "error.log").read_text())
+        return harness.http_request("GET", f"{self.plain}/fast/")[0] == 200
 
     def stop(self):
         stop_all([self.process])

@@ -59,6 +59,15 @@ TEST_CASE("a drill is graded by how soon the other key was published and used") 
   CHECK(grade_of(drill(one.published, one.adopted, one.watched)) == one.grade);
 }
 
+TEST_CASE("a drill's grade is told in words that say no more than was measured") {
+  CHECK(meaning_of(drill(seconds(15), seconds(60), true)) ==
+        "published within 15 s, adopted within a minute");
+  CHECK(meaning_of(drill(seconds(15), {}, false)) ==
+        "published within 15 s; nothing tells who uses it");
+  CHECK(meaning_of(drill(seconds(1), {}, true)) == "published, but nobody used the other key");
+  CHECK(meaning_of(drill({}, {}, false)) == "not published");
+}
+
 TEST_CASE("a drill survives being stored as text, and other text is none") {
   Drill one = drill(milliseconds(1'500), std::nullopt);
   one.detected_at = kBegin + seconds(1);
