@@ -324,7 +324,6 @@ class Api {
                          [render](const T& value) { return respond(200, render(value)); });
   }
 
-  // {"to", "reason", "dry_run"}, all optional; anything else is an error.
   ApiParts parts_;
 };
 
