@@ -34,7 +34,7 @@ constexpr std::size_t kEventQueue = 8'192;
 constexpr std::size_t kMostWaiting = 5'000;
 constexpr std::size_t kMostConnections = 8'192;
 // What a round of probes leaves behind is a tenth of the memory of a large herd.
-constexpr std::chrono::minutes kTidyEvery{5};
+constexpr std::chrono::minutes kTidyEvery{1};
 
 class RunningAgent final : public Agent {
  public:
