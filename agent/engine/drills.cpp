@@ -40,6 +40,8 @@ void Drills::restore(const store::State& state, Instant now) {
   if (known == state.settings.end())
     return;
   drill_ = model::drill_from_text(known->second);
+  if (is_under_way() && now.wall < drill_->started_at)
+    model::shift(*drill_, now.wall - drill_->started_at);
   if (is_under_way())
     parts_.log.warn("the drill of key {} in pool {} goes on until {}", drill_->key, drill_->pool,
                     format_rfc3339(drill_->until));
@@ -87,6 +89,13 @@ Result<model::Drill> Drills::start(const std::string& pool, const std::string& k
                   key, pool, actor, format_rfc3339(drill_->until));
   changed();
   return *drill_;
+}
+
+void Drills::clock_stepped(WallTime::duration by) {
+  if (!is_under_way())
+    return;
+  model::shift(*drill_, by);
+  changed();
 }
 
 void Drills::observe(const model::Evidence& evidence, Instant now) {

@@ -43,6 +43,9 @@ class Drills {
                              Instant now);
   // Evidence of any key, as it comes.
   void observe(const model::Evidence& evidence, Instant now);
+  // The wall clock was set. It takes the times of the drill with it: that neither ends early nor
+  // goes on for hours, and what it measured stays what it was.
+  void clock_stepped(WallTime::duration by);
   // What is due: steps that were taken meanwhile, the end.
   void run(Instant now);
   [[nodiscard]] std::optional<SteadyTime> next_due(Instant now) const;

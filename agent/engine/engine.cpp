@@ -230,6 +230,7 @@ void Engine::ask_for_history(Instant now) {
 }
 
 void Engine::handle(Event event, Instant now) {
+  notice_clock(now);
   std::visit([&](auto& what) { on(std::move(what), now); }, event);
 }
 
@@ -456,18 +457,19 @@ void Engine::tend_history_if_due(Instant now) {
 }
 
 void Engine::notice_clock(Instant now) {
-  if (last_step_) {
-    const auto wall = now.wall - last_step_->wall;
-    const auto steady = now.steady - last_step_->steady;
+  if (last_look_) {
+    const auto wall = now.wall - last_look_->wall;
+    const auto steady = now.steady - last_look_->steady;
     const auto apart = wall > steady ? wall - steady : steady - wall;
     if (apart > kClockStep) {
       ++agent_.clock_steps;
       options_.log.warn("the system clock moved by {} against the time that passed",
                         describe_duration(apart));
+      drills_.clock_stepped(wall - steady);
       changed_ = true;
     }
   }
-  last_step_ = now;
+  last_look_ = now;
 }
 
 SteadyTime Engine::next_deadline(Instant now) const {

@@ -180,7 +180,7 @@ class Engine {
   std::optional<SteadyTime> published_at_;
   std::vector<std::function<void()>> waiting_;  // for the next publication
   std::optional<SteadyTime> forecast_at_;
-  std::optional<Instant> last_step_;
+  std::optional<Instant> last_look_;
   SteadyTime tend_history_at_;
 };
 

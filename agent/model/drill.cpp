@@ -73,6 +73,16 @@ std::string meaning_of(const Drill& drill) {
          std::string(unknown ? "; nothing tells who uses it" : meaning.adopted);
 }
 
+void shift(Drill& drill, WallTime::duration by) {
+  drill.started_at += by;
+  drill.until += by;
+  for (auto* time : {&drill.detected_at, &drill.switched_at, &drill.published_at, &drill.adopted_at,
+                     &drill.ended_at}) {
+    if (*time)
+      **time += by;
+  }
+}
+
 // A line each, in the order of the fields.
 std::string to_text(const Drill& drill) {
   std::string text = drill.pool + "\n" + drill.key + "\n" + drill.actor + "\n" +

@@ -42,6 +42,9 @@ Grade grade_of(const Drill& drill);
 // What its grade says, in one line for people.
 std::string meaning_of(const Drill& drill);
 
+// All its times, as if it had begun so much later.
+void shift(Drill& drill, WallTime::duration by);
+
 // As the store keeps it, and back; nothing for other text.
 std::string to_text(const Drill& drill);
 std::optional<Drill> drill_from_text(const std::string& text);

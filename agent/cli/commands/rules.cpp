@@ -123,9 +123,10 @@ int check(Context& context, const RulesOptions& options) {
     else
       missing.push_back({{"rule", rule.name}, {"severity", rule.severity}});
   }
-  for (const auto& [name, why] : live->failing) {
+  for (const auto& live_rule : live->failing) {
+    const std::string& name = live_rule.first;
     if (std::ranges::any_of(shipped, [&](const Rule& rule) { return rule.name == name; }))
-      failing.push_back({{"rule", name}, {"error", why}});
+      failing.push_back({{"rule", name}, {"error", live_rule.second}});
   }
   if (context.json) {
     context.out << dump_json(

@@ -122,6 +122,33 @@ TEST_CASE("a pool that does not rotate on dead keys fails its drill, and is left
   CHECK(field.world.active("prod") == "k1");
 }
 
+TEST_CASE("a clock that is set back or ahead in a drill makes it neither longer nor shorter") {
+  const auto step = GENERATE(std::chrono::hours(-2), std::chrono::hours(2));
+  Field field;
+  REQUIRE(field.start("k1", minutes(3)));
+  field.world.advance(seconds(10));
+  field.world.clock.step_wall(step);
+  field.world.advance(minutes(2));
+  CHECK_FALSE(field.drill().ended_at);
+  CHECK(field.drill().until - field.drill().started_at == minutes(3));
+  field.world.advance(minutes(1));
+  const model::Drill drill = field.drill();
+  INFO(model::to_text(drill));
+  REQUIRE(drill.ended_at);
+  CHECK(*drill.ended_at - drill.started_at >= minutes(3));
+  CHECK(*drill.ended_at - drill.started_at <= minutes(4));
+}
+
+TEST_CASE("a clock that is set back while the agent is down makes a drill no longer") {
+  Field field;
+  REQUIRE(field.start("k1", minutes(3)));
+  field.world.advance(seconds(1));
+  field.world.clock.step_wall(std::chrono::hours(-2));
+  field.world.start();
+  field.world.advance(minutes(4));
+  CHECK(field.drill().ended_at);
+}
+
 TEST_CASE("a drill goes on after a restart, and is over at its time") {
   Field field;
   REQUIRE(field.start("k1", minutes(20)));
