@@ -106,13 +106,29 @@ json key_of(const Row& columns, const Row& row) {
   return key;
 }
 
+Status check_columns(const Row& columns) {
+  const auto count = [&](std::string_view name) {
+    return std::count(columns.begin(), columns.end(), name);
+  };
+  if (count("id") == 0)
+    return fail(ErrorCode::invalid, "row 1: names the columns, and one must be \"id\"");
+  if (count("labels") != 0)
+    return fail(ErrorCode::invalid,
+                "row 1: \"labels\" is no column: each label has its own, like \"label.team\"");
+  for (const std::string& column : columns) {
+    if (!column.empty() && count(column) > 1)  // a spreadsheet leaves empty ones at the end
+      return fail(ErrorCode::invalid,
+                  "row 1: there are two columns \"" + printable(column, 64) + "\"");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> keys_from_csv(std::string_view text) {
   Rows rows(text);
   KH_ASSIGN(const Row columns, rows.read());
-  if (std::find(columns.begin(), columns.end(), "id") == columns.end())
-    return fail(ErrorCode::invalid, "row 1: names the columns, and one must be \"id\"");
+  KH_TRY(check_columns(columns));
   std::string document = "{\"keys\": [";
   bool is_first = true;
   while (!rows.at_end()) {

@@ -32,6 +32,11 @@ TEST_CASE("what is wrong with a row names the row") {
         "row 3: a quoted cell does not end where the next begins");
   CHECK(keys_from_csv("name,provider\n").error().message ==
         "row 1: names the columns, and one must be \"id\"");
+  CHECK(keys_from_csv("id,labels,label.team\na,x,y\n").error().message ==
+        "row 1: \"labels\" is no column: each label has its own, like \"label.team\"");
+  CHECK(keys_from_csv("id,provider,id\na,p,b\n").error().message ==
+        "row 1: there are two columns \"id\"");
+  CHECK(keys_from_csv("id,provider,,\na,p,,\n"));
   const auto bad = config::parse_keys_json(
       keys_from_csv("id,provider,secret,priority\na,p,env:A,1\nb,p,env:B,high\n").value(),
       "keys.csv");
