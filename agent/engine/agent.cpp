@@ -173,8 +173,8 @@ class RunningAgent final : public Agent {
   }
 
   void wake_readers() {
-    if (server_)
-      server_->wake();
+    if (net::Server* server = serving_.load())
+      server->wake();
   }
 
   Status start_server(const Setup& setup) {
@@ -209,6 +209,7 @@ class RunningAgent final : public Agent {
           with_context(started.error(), "listening on " + setup.config.agent.listen_address + ":" +
                                             std::to_string(setup.config.agent.listen_port)));
     server_ = std::move(*started);
+    serving_ = server_.get();
     listening_on_ = setup.config.agent.listen_address;
     return {};
   }
@@ -277,6 +278,7 @@ class RunningAgent final : public Agent {
   std::unique_ptr<api::Control> control_;
   Certificate certificate_;
   std::unique_ptr<net::Server> server_;
+  std::atomic<net::Server*> serving_{nullptr};  // for workers, which may commit before it is there
   std::string listening_on_;  // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
   std::unique_ptr<Reloader> reloader_;

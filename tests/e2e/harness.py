@@ -23,6 +23,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEYHERD = pathlib.Path(os.environ.get("KEYHERD_BINARY", ROOT / "build/release/agent/cli/keyherd"))
 
 
+# What a build with sanitizers complains of, in the log of a program.
+SANITIZER = re.compile(r"(WARNING: Thread|ERROR: (Address|Leak))Sanitizer|: runtime error: ")
+
+
 def process_seconds(pid):
     """What it took of processor cores since its start."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -238,11 +242,13 @@ class EndToEnd(unittest.TestCase):
         for mounted in self.mounts:
             subprocess.run(["umount", "-l", mounted], check=True)
         outcome = getattr(self._outcome, "result", None)
-        failed = outcome and any(test is self for test, _ in outcome.failures + outcome.errors)
-        if failed:
+        failed = outcome and any(getattr(test, "test_case", test) is self for test, _ in outcome.failures + outcome.errors)
+        reports = [str(program.log_path) for program in self.programs if SANITIZER.search(program.log())]
+        if failed or reports:
             print(f"kept for a look: {self.directory}", file=sys.stderr)
         else:
             shutil.rmtree(self.directory, ignore_errors=True)
+        self.assertEqual(reports, [], "a sanitizer reported something")
 
     def write(self, name, text, mode=0o644):
         path = self.directory / name

@@ -68,8 +68,8 @@ int run(Context& context, const SandboxOptions& options) {
 
   const auto transport = net::make_http_transport({});
   SeededRandom random(random_seed());
-  std::jthread clients;
   std::optional<sandbox::Traffic> traffic;
+  std::jthread clients;  // ends before what it uses
   if (!options.log.empty()) {
     auto made = traffic_options(options, (*fake)->port());
     if (!made)
