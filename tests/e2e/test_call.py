@@ -40,7 +40,7 @@ class Call(EndToEnd):
     def start(self, base=None, strategy="priority"):
         sandbox, self.control = self.sandbox({name: {} for name in self.names})
         self.agent = Agent(
-            self, f'[providers.fake]\ntype = "deepseek"\nbase_url = "{sandbox}/alpha"\nprobe = {{ every = "60s", confirm_after = "1s" }}\n\n'
+            self, f'[providers.fake]\ntype = "deepseek"\nbase_url = "{sandbox}/alpha"\nprobe = {{ every = "10m", confirm_after = "1s" }}\n\n'
             + key_config(self.names) + f'[pools.prod]\nkeys = {json.dumps(self.names)}\nstrategy = "{strategy}"\n\n',
             environment_for(self.names)).start()
         for name in self.names:
