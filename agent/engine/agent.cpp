@@ -279,7 +279,7 @@ class RunningAgent final : public Agent {
   Certificate certificate_;
   std::unique_ptr<net::Server> server_;
   std::atomic<net::Server*> serving_{nullptr};  // for workers, which may commit before it is there
-  std::string listening_on_;  // empty before the server is there
+  std::string listening_on_;                    // empty before the server is there
   std::unique_ptr<Alerting> alerting_;
   std::unique_ptr<Reloader> reloader_;
   std::stop_source loop_ends_;  // of its own: workers ask for it before there is the loop
