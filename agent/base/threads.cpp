@@ -13,6 +13,8 @@
 #include <typeinfo>
 #include <utility>
 
+#include "base/mutex.hpp"
+
 namespace keyherd {
 
 namespace {
@@ -49,6 +51,13 @@ std::string name_of_thread() {
 
 void name_thread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
+}
+
+void rest(const Clock& clock, std::chrono::nanoseconds lasts, const std::stop_token& stop) {
+  Mutex mutex;
+  Condition never;
+  MutexLock lock(mutex);
+  never.wait_until(mutex, clock.now().steady + lasts, stop);
 }
 
 bool contain(spdlog::logger& log, std::string_view what, const std::function<void()>& job) {

@@ -6,14 +6,22 @@
 // its last commit.
 
 #include <spdlog/fwd.h>
+
+#include <chrono>
 #include <functional>
+#include <stop_token>
 #include <string_view>
+
+#include "base/clock.hpp"
 
 namespace keyherd {
 
 // Names the calling thread, for `top -H`, debuggers and the line of a fatal error. At most 15
 // characters, which is all that the kernel keeps.
 void name_thread(const char* name);
+
+// Waits so long, by the steady clock, or until stop.
+void rest(const Clock& clock, std::chrono::nanoseconds lasts, const std::stop_token& stop);
 
 // False if the job threw: an error is logged, and counted as such, with the exception's type. Its
 // text stays inside, since it may quote a secret. `what` says what was being done.

@@ -35,6 +35,8 @@ constexpr std::size_t kMostWaiting = 5'000;
 constexpr std::size_t kMostConnections = 8'192;
 // What a round of probes leaves behind is a tenth of the memory of a large herd.
 constexpr std::chrono::minutes kTidyEvery{1};
+// How often a watchdog looks whether the loop has answered it.
+constexpr std::chrono::milliseconds kWatchEvery{5};
 
 class RunningAgent final : public Agent {
  public:
@@ -91,7 +93,7 @@ class RunningAgent final : public Agent {
     while (!pending()) {
       if (options_.clock.now().steady >= deadline)
         return false;
-      pause_between_looks(options_.clock, loop_ends_.get_token());
+      rest(options_.clock, kWatchEvery, loop_ends_.get_token());
     }
     return true;
   }

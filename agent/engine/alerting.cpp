@@ -40,13 +40,10 @@ void Alerting::stop() {
 }
 
 void Alerting::run(const std::stop_token& stop) {
-  Mutex mutex;
-  Condition never;
   name_thread("kh-alerting");
   while (!stop.stop_requested()) {
     contain(log_, "looking for what to tell of", [&] { look(stop); });
-    MutexLock lock(mutex);
-    never.wait_until(mutex, clock_.now().steady + kLookEvery, stop);
+    rest(clock_, kLookEvery, stop);
   }
 }
 

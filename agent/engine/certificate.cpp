@@ -112,14 +112,9 @@ void Certificate::warn_of_end(const net::TlsServer& certificate) {
 
 void Certificate::start_watching() {
   thread_ = std::jthread([this](const std::stop_token& stop) {
-    Mutex mutex;
-    Condition never;
     name_thread("kh-certificate");
     while (!stop.stop_requested()) {
-      {
-        MutexLock lock(mutex);
-        never.wait_until(mutex, clock_.now().steady + kStatEvery, stop);
-      }
+      rest(clock_, kStatEvery, stop);
       contain(log_, "looking at the certificate", [this] { look(); });
     }
   });

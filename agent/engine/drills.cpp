@@ -40,11 +40,12 @@ void Drills::restore(const store::State& state, Instant now) {
   if (known == state.settings.end())
     return;
   drill_ = model::drill_from_text(known->second);
-  if (is_under_way() && now.wall < drill_->started_at)
-    model::shift(*drill_, now.wall - drill_->started_at);
-  if (is_under_way())
+  if (is_under_way()) {
+    if (now.wall < drill_->started_at)  // the clock was set back meanwhile
+      model::shift(*drill_, now.wall - drill_->started_at);
     parts_.log.warn("the drill of key {} in pool {} goes on until {}", drill_->key, drill_->pool,
                     format_rfc3339(drill_->until));
+  }
   configure(setup_, now);
 }
 

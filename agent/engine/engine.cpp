@@ -230,7 +230,7 @@ void Engine::ask_for_history(Instant now) {
 }
 
 void Engine::handle(Event event, Instant now) {
-  notice_clock(now);
+  notice_clock(now);  // before the event is told at a time of the new clock
   std::visit([&](auto& what) { on(std::move(what), now); }, event);
 }
 

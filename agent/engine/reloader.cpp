@@ -13,20 +13,14 @@ namespace keyherd::engine {
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};  // with the loop
+constexpr std::chrono::seconds kPatience{20};      // with the loop
+constexpr std::chrono::milliseconds kAskEvery{5};  // a reload is rare and may take its time
 
 Error too_busy() {
   return {ErrorCode::unavailable, "too many reloads and imports wait; try again"};
 }
 
 }  // namespace
-
-void pause_between_looks(const Clock& clock, const std::stop_token& stop) {
-  Mutex mutex;
-  Condition never;
-  MutexLock lock(mutex);
-  never.wait_until(mutex, clock.now().steady + std::chrono::milliseconds(5), stop);
-}
 
 // False when too many wait already.
 bool Reloader::start(JobLine::Job job) {
@@ -130,7 +124,7 @@ Result<T> Reloader::ask_loop(Command command, const std::stop_token& stop) {
     }
     if (clock.now().steady >= deadline)
       return fail(ErrorCode::unavailable, "the state cannot be saved now; try again");
-    pause_between_looks(clock, stop);
+    rest(clock, kAskEvery, stop);
   }
   return fail(ErrorCode::cancelled, "the agent is stopping");
 }
@@ -196,7 +190,7 @@ Status Reloader::apply(const std::shared_ptr<const Setup>& setup, const std::sto
       return await_step(stop);
     if (applied.error().code != ErrorCode::unavailable || clock.now().steady >= deadline)
       return fail(applied.error());
-    pause_between_looks(clock, stop);
+    rest(clock, kAskEvery, stop);
   }
 }
 

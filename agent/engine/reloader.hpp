@@ -37,7 +37,8 @@ class Reloader {
   explicit Reloader(ReloaderParts parts) : parts_(std::move(parts)) {}
 
   // Any thread; they return at once. A promise is set when the job is done: with `unavailable` when
-  // too many wait already or the state cannot be saved, `cancelled` when the agent stops before.
+  // too many wait already or the state cannot be saved, `cancelled` when the agent stops meanwhile.
+  // What has not begun by then is dropped, its promise with it.
   void reload(const std::string& actor, std::optional<Promise<std::vector<std::string>>> promise);
   void import(api::ImportCommand command, Promise<api::ImportReport> promise);
   void export_all(std::shared_ptr<const Secret> passphrase, const std::string& actor,
@@ -62,8 +63,5 @@ class Reloader {
   const ReloaderParts parts_;
   JobLine jobs_{kMostJobs};
 };
-
-// A few milliseconds, or until stop: for who looks again and again for something rare.
-void pause_between_looks(const Clock& clock, const std::stop_token& stop);
 
 }  // namespace keyherd::engine

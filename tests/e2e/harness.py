@@ -24,7 +24,7 @@ KEYHERD = pathlib.Path(os.environ.get("KEYHERD_BINARY", ROOT / "build/release/ag
 
 
 # What a build with sanitizers complains of, in the log of a program.
-SANITIZER = re.compile(r"(WARNING: Thread|ERROR: (Address|Leak))Sanitizer|: runtime error: ")
+SANITIZER = re.compile(r"(WARNING|ERROR|SUMMARY): \w+Sanitizer|runtime error:")
 
 
 def process_seconds(pid):

@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 
-from harness import IS_ROOT, KEYHERD, Agent, EndToEnd, Sink, environment_for, http_request, key_config, main, wait_until
+from harness import IS_ROOT, KEYHERD, SANITIZER, Agent, EndToEnd, Sink, environment_for, http_request, key_config, main, wait_until
 from log_writer import Writer
 
 SECONDS = float(os.environ.get("KEYHERD_SOAK", "60"))
@@ -27,7 +27,7 @@ FAULT = 3.0  # seconds that a fault lasts, and about as much between two
 PATIENCE = 90 if SANITIZED else 30
 KEYS = [f"k{i}" for i in range(12)]
 PASSWORD_HASH = "$2b$10$q/wfruQMzAFNaHzL2zM/HePOWJNKvDTsL45PPQDruvEZvJq0JCL3K"  # of another password than is tried
-REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|terminate called|Assertion")
+REPORT = re.compile(SANITIZER.pattern + "|terminate called|Assertion")
 
 
 class Background:

@@ -123,10 +123,10 @@ int check(Context& context, const RulesOptions& options) {
     else
       missing.push_back({{"rule", rule.name}, {"severity", rule.severity}});
   }
-  for (const auto& live_rule : live->failing) {
-    const std::string& name = live_rule.first;
+  for (const auto& one : live->failing) {
+    const std::string& name = one.first;
     if (std::ranges::any_of(shipped, [&](const Rule& rule) { return rule.name == name; }))
-      failing.push_back({{"rule", name}, {"error", live_rule.second}});
+      failing.push_back({{"rule", name}, {"error", one.second}});
   }
   if (context.json) {
     context.out << dump_json(

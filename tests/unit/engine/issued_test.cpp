@@ -51,8 +51,7 @@ TEST_CASE("a first secret is made, proven, sealed and published") {
 
 TEST_CASE("a rotation makes the next secret, waits for its users, and ends the last one once") {
   Office office;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   office.rotate();
   office.run(minutes(10));
   // Consumers follow at once; for the overlap both work.
@@ -164,8 +163,7 @@ TEST_CASE("a reply that was lost, a refusal of a minute: one live key all the sa
 
 TEST_CASE("a secret that cannot spend is not published, and the old one serves on") {
   Office office;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   sandbox::AdminPlan plan;
   plan.broke = true;
   office.sandbox->set_admin_plan("alpha", plan);
@@ -179,8 +177,7 @@ TEST_CASE("a secret that cannot spend is not published, and the old one serves o
 
 TEST_CASE("a secret that settles half a minute after it was made is waited for") {
   Office office;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   sandbox::AdminPlan plan;
   plan.settles_after = std::chrono::seconds(30);
   office.sandbox->set_admin_plan("alpha", plan);
@@ -194,8 +191,7 @@ TEST_CASE("a secret that settles half a minute after it was made is waited for")
 TEST_CASE("while the old key is used it is not ended, and the pool says so") {
   Office office;
   office.watching = false;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   office.rotate();
   for (int minute = 0; minute < 90; ++minute) {
     office.world->log_line("a", 200, 10);
@@ -212,8 +208,7 @@ TEST_CASE("while the old key is used it is not ended, and the pool says so") {
 TEST_CASE("consumers that do not follow take the pool back, and the new secret ends") {
   Office office;
   office.watching = false;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   office.consumes = false;
   office.rotate();
   for (int minute = 0; minute < 20; ++minute) {
@@ -231,8 +226,7 @@ TEST_CASE("consumers that do not follow take the pool back, and the new secret e
 TEST_CASE("a key that dies in the overlap is left for the old one, which is then not ended") {
   Office office;
   office.watching = false;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   office.rotate();
   office.run(minutes(5));
   REQUIRE(office.world->active("prod") == "b");
@@ -249,8 +243,7 @@ TEST_CASE("a key that dies in the overlap is left for the old one, which is then
 
 TEST_CASE("an overlap that the provider does not keep is over once that is seen") {
   Office office;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   office.rotate();
   office.run(minutes(2));
   REQUIRE(office.world->active("prod") == "b");
@@ -266,8 +259,7 @@ TEST_CASE("an overlap that the provider does not keep is over once that is seen"
 TEST_CASE("a key that cannot be ended is told of, and tried on over a restart until it is") {
   Office office;
   office.watching = false;
-  office.start();
-  office.run(minutes(5));
+  office.open();
   sandbox::AdminPlan plan;
   plan.fault = sandbox::AdminFault::refuse;
   plan.at_making = false;

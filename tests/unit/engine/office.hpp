@@ -39,6 +39,11 @@ class Office {
       clock.advance(std::chrono::minutes(1));
     }
   }
+  // Until the pool's first secret is made and used.
+  void open() {
+    start();
+    run(std::chrono::minutes(5));
+  }
   void start() {
     survive([&] { world->start(); });
   }
