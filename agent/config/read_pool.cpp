@@ -195,6 +195,11 @@ void read_pool(const std::string& id, const TableReader& reader, Spec& spec) {
     pool.rotate_on.clear();
     for (const std::string& event : *events)
       pool.rotate_on.push_back(*model::rotate_on_from_string(event));
+    // Where secrets are made, a switch would ask the very provider for one.
+    if (pool.mode != model::RotationMode::switch_ &&
+        model::rotates_on(pool, model::RotateOn::incident))
+      reader.error("rotate_on", fmt::format("\"incident\" is for mode = \"switch\", not \"{}\"",
+                                            model::to_string(pool.mode)));
   }
   reader.each_in_list("publish", SectionId::publish,
                       [&](const TableReader& target) { read_target(target, pool); });

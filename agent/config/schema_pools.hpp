@@ -85,9 +85,11 @@ inline constexpr std::array kPool{
     Field{.name = "rotate_on",
           .type = Type::choices,
           .fallback = "[\"dead\", \"exhausted\"]",
-          .choices = "dead exhausted throttled degraded dear",
+          .choices = "dead exhausted throttled degraded dear incident",
           .doc = "States of the active key that start a rotation; `dear`: its price is above its "
-                 "lowest at this hour, and another key costs less."},
+                 "lowest at this hour, and another key costs less; `incident`: its provider has "
+                 "one, and "
+                 "a key at another provider is fit (mode `switch` alone)."},
     Field{.name = "publish",
           .type = Type::table_list,
           .fallback = "[]",

@@ -1,5 +1,7 @@
 #include "model/pool.hpp"
 
+#include <algorithm>
+
 #include "model/enum_names.hpp"
 
 namespace keyherd::model {
@@ -11,8 +13,8 @@ constexpr std::array<std::string_view, 2> kCatchUps{"once", "skip"};
 constexpr std::array<std::string_view, 6> kModes{"switch",     "provision", "slot",
                                                  "deactivate", "command",   "guided"};
 constexpr std::array<std::string_view, 3> kTemplates{"json", "env", "raw"};
-constexpr std::array<std::string_view, 5> kEvents{"dead", "exhausted", "throttled", "degraded",
-                                                  "dear"};
+constexpr std::array<std::string_view, 6> kEvents{"dead",     "exhausted", "throttled",
+                                                  "degraded", "dear",      "incident"};
 constexpr std::array<std::string_view, kRotationTriggerCount> kTriggers{
     "schedule", "invalid_key", "rate_limited", "quota",   "balance", "endpoint",
     "recovery", "manual",      "drill",        "initial", "tariff"};
@@ -64,6 +66,10 @@ std::string_view to_string(RotateOn event) {
 }
 std::optional<RotateOn> rotate_on_from_string(std::string_view name) {
   return value_of<RotateOn>(kEvents, name);
+}
+
+bool rotates_on(const Pool& pool, RotateOn event) {
+  return std::find(pool.rotate_on.begin(), pool.rotate_on.end(), event) != pool.rotate_on.end();
 }
 
 std::string_view to_string(RotationTrigger trigger) {

@@ -64,8 +64,9 @@ using PublishTarget = std::variant<PublishFile, PublishExec, PublishWebhook>;
 // logs.
 std::string describe(const PublishTarget& target);
 
-// States of the active key; `dear`: its price is above its lowest, and another key costs less.
-enum class RotateOn { dead, exhausted, throttled, degraded, dear };
+// States of the active key; `dear`: its price is above its lowest, and another key costs less;
+// `incident`: its provider has one, and a key at another provider is fit.
+enum class RotateOn { dead, exhausted, throttled, degraded, dear, incident };
 std::string_view to_string(RotateOn event);
 std::optional<RotateOn> rotate_on_from_string(std::string_view name);
 
@@ -128,6 +129,7 @@ struct Pool {
   // not asked.
   std::chrono::nanoseconds adopt_within{0};
 };
+bool rotates_on(const Pool& pool, RotateOn event);
 
 // Why a rotation was started: label `trigger` of keyherd_rotations_total.
 enum class RotationTrigger {

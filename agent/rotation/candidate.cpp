@@ -124,8 +124,7 @@ bool is_fresh(const Candidate& candidate, WallTime now) {
 
 bool depends_on_prices(const model::Pool& pool) {
   return pool.strategy == model::Strategy::cheapest ||
-         std::find(pool.rotate_on.begin(), pool.rotate_on.end(), model::RotateOn::dear) !=
-             pool.rotate_on.end();
+         model::rotates_on(pool, model::RotateOn::dear);
 }
 
 const Candidate* find(const std::vector<Candidate>& members, std::string_view key) {

@@ -24,10 +24,6 @@ Request request(RotationTrigger trigger, bool urgent, std::string reason) {
   return made;
 }
 
-bool rotates_on(const model::Pool& pool, RotateOn event) {
-  return std::find(pool.rotate_on.begin(), pool.rotate_on.end(), event) != pool.rotate_on.end();
-}
-
 // Out of service whatever the provider says: by hand, or by its own expiry.
 std::optional<Request> withdrawn(const Candidate& active, WallTime now) {
   if (active.state == model::KeyState::paused)
@@ -165,6 +161,15 @@ std::optional<Request> by_price(const Situation& situation, const Candidate& act
   return to_cheaper;
 }
 
+// Whether the key is good nobody can tell; that another provider serves, its keys' evidence tells.
+std::optional<Request> by_incident(const Situation& situation, const Candidate& active) {
+  if (!rotates_on(situation.pool, RotateOn::incident) ||
+      usable(situation.pool, situation.members, situation.now).empty())
+    return std::nullopt;
+  return request(RotationTrigger::endpoint, true,
+                 "the provider of " + active.key + " has an incident");
+}
+
 }  // namespace
 
 std::optional<Request> wanted(const Situation& situation) {
@@ -179,7 +184,7 @@ std::optional<Request> wanted(const Situation& situation) {
   if (active->drilled && rotates_on(situation.pool, RotateOn::dead))
     return request(RotationTrigger::drill, true, key + " is treated as revoked, for a drill");
   if (active->frozen)
-    return std::nullopt;
+    return by_incident(situation, *active);
   if (auto found = by_state(situation.pool, *active))
     return found;
   if (auto found = by_quota(situation.pool, *active))

@@ -155,7 +155,9 @@ std::optional<Refusal> recovering(const Situation& situation, const Request& req
 std::optional<Refusal> incident(const Situation& situation, const Request& /*request*/) {
   const Candidate* active = find(situation.members, situation.state.active);
   // A key taken out of service by hand or by its expiry is left even then.
-  if (active == nullptr || !active->frozen || active->state == model::KeyState::paused ||
+  if (active == nullptr || !active->frozen ||
+      model::rotates_on(situation.pool, model::RotateOn::incident) ||
+      active->state == model::KeyState::paused ||
       (active->expires_at && *active->expires_at <= situation.now))
     return std::nullopt;
   return Refusal{Guard::incident,

@@ -77,8 +77,7 @@ void put_last(Choices& ranked, const Request& request, const Situation& situatio
   const auto keep_first = [&](auto is_better) {
     std::stable_partition(ranked.begin(), ranked.end(), is_better);
   };
-  const auto& events = situation.pool.rotate_on;
-  if (std::find(events.begin(), events.end(), model::RotateOn::dear) != events.end())
+  if (model::rotates_on(situation.pool, model::RotateOn::dear))
     keep_first([](const Candidate* one) { return !one->dear; });
   keep_first(
       [&](const Candidate* one) { return !ramps_until(situation.pool, *one, situation.now); });

@@ -73,8 +73,9 @@ tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& requ
 
 // Whether events call for a switch: no active key yet; the active one removed from the pool,
 // expired, paused, out of quota, or in a state of rotate_on; or (strategy priority) events took the
-// pool away from a key of higher priority, and that is fit again. Nothing while the active key's
-// provider has an incident.
+// pool away from a key of higher priority, and that is fit again. While the active key's provider
+// has an incident: nothing, or with `incident` in rotate_on a key at another provider, if one is
+// fit.
 std::optional<Request> wanted(const Situation& situation);
 
 // The request of a schedule's fire.

@@ -78,7 +78,7 @@ TEST_CASE("the choices of the schema are the names of the enums") {
   check_choices(SectionId::quota, "unit", model::quota_unit_from_string, 5);
   check_choices(SectionId::pool, "strategy", model::strategy_from_string, 6);
   check_choices(SectionId::pool, "catch_up", model::catch_up_from_string, 2);
-  check_choices(SectionId::pool, "rotate_on", model::rotate_on_from_string, 5);
+  check_choices(SectionId::pool, "rotate_on", model::rotate_on_from_string, 6);
   check_choices(SectionId::pool, "mode", model::rotation_mode_from_string, 6);
   check_choices(SectionId::publish, "template", model::file_template_from_string, 3);
   check_choices(SectionId::issuer, "type", model::issuer_type_from_string, model::kIssuerTypeCount);

@@ -79,10 +79,12 @@ class Years {
     const char* id;
     std::vector<int> keys;
     bool logged;
+    bool leaves_incidents;
   };
 
   // Of `quiet` nobody logs; `busy` is used all the time. Both have keys at two providers.
-  const std::vector<Pool> pools_{{"quiet", {0, 1, 2, 3}, false}, {"busy", {4, 5, 6, 7, 8}, true}};
+  const std::vector<Pool> pools_{{"quiet", {0, 1, 2, 3}, false, true},
+                                 {"busy", {4, 5, 6, 7, 8}, true, false}};
 
   static std::string config() {
     std::string text = "[agent]\nstate = \":memory:\"\n";
@@ -99,6 +101,7 @@ class Years {
 keys = ["y0", "y1", "y2", "y3"]
 strategy = "round_robin"
 schedule = "0 3 * * *"
+rotate_on = ["dead", "exhausted", "incident"]
 publish = [{ file = "quiet.json" }]
 [pools.busy]
 keys = ["y4", "y5", "y6", "y7", "y8"]
@@ -180,7 +183,8 @@ path = "usage.jsonl"
   // Since when the pool ought to have left its key; nothing: it need not.
   std::optional<SteadyTime> must_leave_since(const Pool& pool, int active) const {
     const Key& key = keys_[static_cast<std::size_t>(active)];
-    if (key.fate == Fate::fine || calm_since_ == SteadyTime::max() || has_incident(active % 2))
+    if (key.fate == Fate::fine || calm_since_ == SteadyTime::max() ||
+        (!pool.leaves_incidents && has_incident(active % 2)))
       return std::nullopt;
     const bool other = std::any_of(pool.keys.begin(), pool.keys.end(), [&](int number) {
       return number != active && is_served(number);

@@ -129,6 +129,21 @@ TEST_CASE("nothing is wanted while the provider has an incident") {
   CHECK_FALSE(herd_with_active(active).wanted());
 }
 
+TEST_CASE("a pool that rotates on incidents leaves for a provider without one, and only then") {
+  Herd herd({key("a1"), key("a2"), key("b1")});
+  herd.pool.rotate_on.push_back(RotateOn::incident);
+  CHECK_FALSE(herd.wanted());
+  herd.members[0].frozen = herd.members[1].frozen = true;
+  const auto request = herd.wanted();
+  REQUIRE(request);
+  CHECK(request->trigger == RotationTrigger::endpoint);
+  CHECK(request->urgent);
+  CHECK(request->reason == "the provider of a1 has an incident");
+  CHECK(herd.plan(*request)->to == "b1");
+  herd.members[2].frozen = true;
+  CHECK_FALSE(herd.wanted());
+}
+
 namespace {
 
 Herd on_the_spare(RotationTrigger trigger) {
