@@ -181,8 +181,11 @@ rotation::WorkflowContext Pools::context_of(const Record& record, const model::R
   rotation::WorkflowContext context{record.pool, record.state, false, std::nullopt, now.wall};
   const std::string& published = row != nullptr ? row->to : record.state.active;
   for (const rotation::Candidate& member : parts_.candidates(record.pool, now)) {
-    if (row != nullptr && member.key == row->from)
-      context.previous_works = member.secret_loaded && model::is_usable(member.state);
+    if (row != nullptr && member.key == row->from) {
+      // A provider that the pool leaves for its incident is none to go back to in it.
+      const bool left = member.frozen && model::rotates_on(record.pool, model::RotateOn::incident);
+      context.previous_works = member.secret_loaded && model::is_usable(member.state) && !left;
+    }
     if (member.key == published)
       context.expires_at = member.expires_at;
   }

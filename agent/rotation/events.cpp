@@ -162,11 +162,12 @@ std::optional<Request> by_price(const Situation& situation, const Candidate& act
 }
 
 // Whether the key is good nobody can tell; that another provider serves, its keys' evidence tells.
+// No emergency: incidents that come and go must not move a pool at every turn.
 std::optional<Request> by_incident(const Situation& situation, const Candidate& active) {
   if (!rotates_on(situation.pool, RotateOn::incident) ||
       usable(situation.pool, situation.members, situation.now).empty())
     return std::nullopt;
-  return request(RotationTrigger::endpoint, true,
+  return request(RotationTrigger::endpoint, false,
                  "the provider of " + active.key + " has an incident");
 }
 
