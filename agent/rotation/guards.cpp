@@ -56,6 +56,11 @@ std::optional<Refusal> frozen(const Situation& situation, const Request& request
       std::nullopt, freeze->until};
 }
 
+std::chrono::seconds back_off(int failures) {
+  return std::min<std::chrono::seconds>(kFirstBackOff * (1 << std::clamp(failures - 1, 0, 10)),
+                                        kLongestBackOff);
+}
+
 std::optional<Refusal> after_failures(const Situation& situation, const Request& request) {
   const auto failed = failures_in_a_row(situation);
   if (failed.empty())
@@ -72,9 +77,7 @@ std::optional<Refusal> after_failures(const Situation& situation, const Request&
   // needs_human means that the new key is live: nothing would be gained by waiting to leave it.
   if (failed.front()->state == model::RotationState::needs_human)
     return std::nullopt;
-  const auto wait = std::min<std::chrono::seconds>(kFirstBackOff * (1 << std::min(count - 1, 10)),
-                                                   kLongestBackOff);
-  const WallTime until = failed.front()->updated_at + wait;
+  const WallTime until = failed.front()->updated_at + back_off(count);
   if (situation.now >= until || situation.now < failed.front()->updated_at)
     return std::nullopt;
   return Refusal{Guard::back_off,
@@ -176,6 +179,23 @@ Refusal in_progress(const Situation& situation, const model::Rotation& current) 
                   "ended",
                   situation.pool.id, current.id, current.to, model::to_string(current.state)),
       std::nullopt, std::nullopt};
+}
+
+std::optional<WallTime> set_aside_until(const Situation& situation, std::string_view key) {
+  const model::Rotation* last = nullptr;
+  int count = 0;
+  for (const model::Rotation& rotation : situation.history) {
+    if (rotation.to != key || !model::is_final(rotation.state))
+      continue;
+    if (rotation.state != model::RotationState::refused)
+      break;
+    last = last == nullptr ? &rotation : last;
+    ++count;
+  }
+  if (last == nullptr || situation.now < last->updated_at)
+    return std::nullopt;
+  const WallTime until = last->updated_at + back_off(count);
+  return situation.now < until ? std::optional(until) : std::nullopt;
 }
 
 const model::Rotation* running(const Situation& situation) {

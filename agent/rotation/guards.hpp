@@ -10,7 +10,7 @@
 namespace keyherd::rotation {
 
 // After a failed rotation the next automatic one waits 5 s × 2ⁿ⁻¹, at most this, n the failures in
-// a row.
+// a row. So does the next automatic look at a key that could not be proven: other keys need not.
 inline constexpr std::chrono::seconds kFirstBackOff{5};
 inline constexpr std::chrono::seconds kLongestBackOff{60};
 // So many failures in a row open the breaker; one success (a person's, or an emergency's) closes
@@ -19,6 +19,11 @@ inline constexpr int kBreakerFailures = 5;
 
 // The first guard that holds the request back, if any.
 std::optional<Refusal> held_back(const Situation& situation, const Request& request);
+
+// Until when automation looks at other keys than this one, which a rotation has just not proven;
+// nothing: it need not. What was found may say nothing of the key (its provider is overloaded), and
+// then the planner would choose it again at once, and again.
+std::optional<WallTime> set_aside_until(const Situation& situation, std::string_view key);
 
 // What is said to whoever wants another while this one runs.
 Refusal in_progress(const Situation& situation, const model::Rotation& current);

@@ -85,10 +85,28 @@ void put_last(Choices& ranked, const Request& request, const Situation& situatio
     keep_first([&](const Candidate* one) { return is_fresh(*one, situation.now); });
 }
 
+// The fit keys, without those set aside if there are any others.
+Choices choices(const Situation& situation, const Request& request) {
+  const auto ready = [&](Choices fit) {
+    fit.erase(
+        std::remove_if(fit.begin(), fit.end(),
+                       [&](const Candidate* one) { return set_aside_until(situation, one->key); }),
+        fit.end());
+    return fit;
+  };
+  const Choices proven = others(situation, Demand::proven);
+  if (Choices fit = ready(proven); !fit.empty())
+    return fit;
+  if (!request.urgent)
+    return proven;
+  const Choices at_need = others(situation, Demand::at_need);
+  if (Choices fit = ready(at_need); !fit.empty())
+    return fit;
+  return proven.empty() ? at_need : proven;
+}
+
 Choices ranked_choices(const Situation& situation, const Request& request) {
-  Choices fit = others(situation, Demand::proven);
-  if (fit.empty() && request.urgent)
-    fit = others(situation, Demand::at_need);
+  Choices fit = choices(situation, request);
   Choices ranked =
       rank(situation.pool.strategy, situation.members, std::move(fit), situation.state.active);
   if (const Candidate* active = find(situation.members, situation.state.active);
@@ -227,6 +245,18 @@ tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const
   return ranked.front();
 }
 
+std::optional<Refusal> too_soon_again(const Situation& situation, const Request& request,
+                                      const Candidate& to) {
+  const auto until = set_aside_until(situation, to.key);
+  if (!until || request.by_person)
+    return std::nullopt;
+  return Refusal{
+      Guard::back_off,
+      fmt::format("pool {}: {} could not be proven a moment ago; the next attempt is due at {}",
+                  situation.pool.id, to.key, format_rfc3339(*until)),
+      std::nullopt, until};
+}
+
 // How many keys would work once the rotation has ended its `from`.
 std::optional<Refusal> leaves_too_few(const Situation& situation, const Request& request,
                                       const Candidate& to) {
@@ -266,6 +296,8 @@ tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& requ
   const auto chosen = mint ? slot : choose(situation, request);
   if (!chosen)
     return tl::unexpected(chosen.error());
+  if (auto refusal = too_soon_again(situation, request, **chosen); refusal && !mint)
+    return tl::unexpected(std::move(*refusal));
   if (auto refusal = leaves_too_few(situation, request, **chosen))
     return tl::unexpected(std::move(*refusal));
   Plan result;

@@ -45,7 +45,7 @@ struct Plan {
 enum class Guard {
   conflict,         // a rotation of the pool is in progress
   frozen,           // somebody froze the pool, or a freeze window is open
-  back_off,         // the last one failed a moment ago
+  back_off,         // the last one failed, or did not prove this key, a moment ago
   breaker,          // too many failed in a row: only people and emergencies may go on
   budget,           // too many automatic switches within the hour
   min_stay,         // the active key was switched to a moment ago

@@ -199,6 +199,39 @@ TEST_CASE("keys that fail one after another take the pool to the last one, and n
   CHECK(world.state(world.active("prod")) == model::KeyState::healthy);
 }
 
+// The answer of an overloaded provider says nothing of its key, nor as long as another key of it is
+// answered otherwise, of an incident: nothing changes but the time.
+TEST_CASE("a key whose provider is overloaded is not tried again and again at once") {
+  World world(two_providers(R"(rotate_on = ["dead", "throttled"]
+[keys.revoked]
+provider = "west"
+secret = "env:REVOKED"
+)"));
+  world.provider.status[World::secret_of("revoked")] = 401;
+  world.start();
+  world.advance(2min);
+  REQUIRE(world.active("prod") == "e");
+  world.provider.status[World::secret_of("w")] = 503;
+  world.log_line("e", 429, 0);
+  world.advance(1s);
+  REQUIRE(world.state("e") == model::KeyState::throttled);
+  const auto attempts = [&] { return world.store->rotations("prod", 1'000).value().size(); };
+  const auto before = attempts();
+  for (int second = 0; second < 30; ++second) {
+    world.log_line("e", 429, 0);
+    world.advance(1s);
+  }
+  CHECK(attempts() - before >= 1);
+  CHECK(attempts() - before <= 4);
+  CHECK(world.pool("prod").problem.find("w could not be proven a moment ago") != std::string::npos);
+  world.provider.status.clear();
+  for (int second = 0; second < 61 && world.active("prod") == "e"; ++second) {
+    world.log_line("e", 429, 0);
+    world.advance(1s);
+  }
+  CHECK(world.active("prod") == "w");
+}
+
 // A firing and the rotation it starts are one transaction: killed anywhere, there is one rotation.
 TEST_CASE("a firing rotates once, wherever the agent dies") {
   const std::string config =

@@ -233,6 +233,41 @@ TEST_CASE("after a failed rotation the next automatic one waits, longer each tim
   }
 }
 
+TEST_CASE("a key that was just not proven is set aside for others, and alone waits its time") {
+  Herd herd({key_that_is(KeyState::dead, "k1"), key("k2"), key("k3")}, model::Strategy::priority);
+  herd.history = {rotation_to("k2", kNow - seconds(4), RotationState::refused)};
+  CHECK(target(herd, emergency()) == "k3");
+  CHECK(target(herd, by_schedule()) == "k3");
+  CHECK(target(herd, by_hand("k2")) == "k2");
+  // In an emergency a degraded key comes before one that was just not proven.
+  herd.members[2].state = KeyState::degraded;
+  CHECK(target(herd, emergency()) == "k3");
+  herd.members[2].state = KeyState::dead;
+  const auto refused = refusal(herd, emergency());
+  CHECK(refused.guard == Guard::back_off);
+  CHECK(refused.until == kNow + seconds(1));
+  CHECK(refused.message ==
+        "pool prod: k2 could not be proven a moment ago; the next attempt is due at "
+        "2026-05-01T00:00:01Z");
+  CHECK(target(herd, by_hand()) == "k2");
+  rotation::Request back = by_schedule();
+  back.trigger = model::RotationTrigger::recovery;
+  back.to = "k2";
+  CHECK(refusal(herd, back).guard == Guard::back_off);
+
+  const std::vector<int> waits{5, 10, 20, 40, 60, 60, 60};
+  herd.history.clear();
+  for (const int wait : waits) {
+    herd.history.insert(herd.history.begin(), rotation_to("k2", kNow, RotationState::refused));
+    CHECK(refusal(herd, emergency()).until == kNow + seconds(wait));
+  }
+  herd.history.insert(herd.history.begin(), rotation_to("k2", kNow));
+  CHECK(target(herd, emergency()) == "k2");
+  // A clock that was set back holds nothing back.
+  herd.history = {rotation_to("k2", kNow + minutes(9), RotationState::refused)};
+  CHECK(target(herd, emergency()) == "k2");
+}
+
 TEST_CASE("five failures in a row open the breaker until a success") {
   Herd herd({key("k1"), key("k2")});
   for (int i = 0; i < rotation::kBreakerFailures; ++i)
@@ -390,6 +425,15 @@ TEST_CASE("an emergency takes a spare that works, and has one made only when the
   REQUIRE(without);
   CHECK(without->mint);
   CHECK(without->verify_first);
+}
+
+TEST_CASE("a key that was just not proven may have a new secret made for it") {
+  Herd herd = issuing({key("k1"), slot("k2", true)});
+  herd.members[1].state = KeyState::dead;
+  herd.history = {rotation_to("k2", kNow, RotationState::refused)};
+  const auto plan = herd.plan(emergency());
+  REQUIRE(plan);
+  CHECK(plan->mint);
 }
 
 TEST_CASE("a person may name a spare; an empty key that is named gets a secret") {
