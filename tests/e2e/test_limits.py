@@ -8,12 +8,16 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import unittest
 
 from harness import IS_ROOT, KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until
 
 NAMES = ["k1", "k2"]
+# Switches the loopback of a new network on (SIOCSIFFLAGS, IFF_UP | IFF_RUNNING) and becomes the command.
+LOOPBACK_ALONE = ("import fcntl, os, socket, struct, sys; "
+                  "fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14x', b'lo', 0x41)); os.execvp(sys.argv[1], sys.argv[1:])")
 BINARY = KEYHERD.read_bytes()
 SANITIZED = b"__asan_init" in BINARY or b"__tsan_init" in BINARY
 
@@ -64,6 +68,38 @@ class Limits(EndToEnd):
         hosts.write_text("127.0.0.1 localhost provider.test\n")
         wait_until(lambda: provider()["up"], "the endpoint is up again", 40)
         self.assertEqual(agent.get("/api/v1/pools/prod")["generation"], before["generation"])
+
+    @unittest.skipUnless(IS_ROOT, "only root may take the network away")
+    def test_a_network_without_a_route_is_an_outage_and_condemns_no_key(self):
+        agent = self.agent(host="provider.test")
+        hosts = self.write("hosts", "127.0.0.1 localhost provider.test\n")
+        own_hosts = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$0/hosts" /etc/hosts; exec "$@"', str(self.directory)]
+        agent.start_with(prefix=own_hosts)
+        before = self.ready(agent)
+        self.assertEqual(agent.program.stop(), 0)
+
+        # Its own loopback, and nothing else.
+        hosts.write_text("127.0.0.1 localhost\n192.0.2.1 provider.test\n")
+        agent.start_with(wait=False, prefix=["unshare", "--net", sys.executable, "-c", LOOPBACK_ALONE, *own_hosts])
+
+        def inside(*arguments):
+            done = subprocess.run(["nsenter", f"--target={agent.program.process.pid}", "--net", KEYHERD, *arguments, "--json",
+                                   "--config", agent.config_path], capture_output=True, text=True, timeout=60, check=False,
+                                  env=agent.environment)
+            return json.loads(done.stdout) if done.returncode in (0, 1) and done.stdout else None
+        messages = lambda: [evidence["message"] for evidence in (inside("explain", "k1") or {"evidence": []})["evidence"]]
+        wait_until(lambda: any("unreachable" in message.lower() for message in messages()), "probes find no route")
+        wait_until(lambda: not inside("status")["providers"][0]["up"], "the endpoint is down")
+        status = inside("status")
+        self.assertEqual([key["state"] for key in status["keys"]], ["healthy", "healthy"])
+        self.assertEqual([(pool["active"], pool["generation"]) for pool in status["pools"]],
+                         [(before["active"], before["generation"])])
+        self.assertEqual(agent.program.stop(), 0)
+
+        hosts.write_text("127.0.0.1 localhost provider.test\n")
+        agent.start_with(prefix=own_hosts)
+        wait_until(lambda: agent.get("/api/v1/status")["providers"][0]["up"], "the endpoint is up again", 40)
+        self.assertEqual(self.ready(agent)["generation"], before["generation"])
 
     @unittest.skipUnless(IS_ROOT, "only root may mount")
     def test_a_disk_that_becomes_read_only_stops_what_needs_it_and_nothing_else(self):
