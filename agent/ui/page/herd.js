@@ -88,10 +88,16 @@ export function herdView() {
     tile(usd(model.today?.cost_usd ?? 0), 'cost today'), tile(count(model.today?.requests ?? 0), 'requests today'), tile(count(alone), 'pools without a spare'));
   }
 
+  function spare(pool) {
+    return pool.survives_key_loss
+      ? el('span', {class: 'yes', title: 'any one key or limit group may fail: the others, and what is left of their quotas, carry the load'}, 'yes')
+      : el('span', {class: 'no', title: 'if one more key or limit group failed, the others, or what is left of their quotas, would not carry the load'}, 'no');
+  }
+
   function drawPools(status) {
     show(pools, table('Pools', ['pool', 'active key', 'generation', 'usable', 'spare', 'used up', 'next rotation', 'remarks'], status.pools.map(pool =>
       [link('pools', pool.id), pool.active ? link('keys', pool.active) : '–', {num: pool.generation}, {num: `${pool.available} / ${pool.keys.length}`},
-        el('span', {class: pool.survives_key_loss ? 'yes' : 'no'}, pool.survives_key_loss ? 'yes' : 'no'), when(pool.exhausted_at), when(pool.next_rotation_at),
+        spare(pool), when(pool.exhausted_at), when(pool.next_rotation_at),
         {wide: pool.problem || (pool.freeze ? `frozen by ${pool.freeze.by}` : '')}]), 'No pools are configured.'));
   }
 
