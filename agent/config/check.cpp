@@ -143,10 +143,7 @@ void check_modes(const Spec& spec, Report& report) {
           spec.pool_places[i], path + ".issuer",
           fmt::format("an issuer of type {} is for mode = \"{}\"", model::to_string(issuer->type),
                       model::to_string(model::mode_of(issuer->type))));
-    const bool issues = pool.mode == model::RotationMode::provision ||
-                        pool.mode == model::RotationMode::slot ||
-                        pool.mode == model::RotationMode::command;
-    if (!issues)
+    if (!model::makes_secrets(pool.mode))
       continue;
     if (!config.agent.master_key)
       report.error(spec.pool_places[i], path + ".mode",

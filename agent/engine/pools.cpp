@@ -379,6 +379,11 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
     parts_.log.info("pool {}: {} is active, generation {}", pool, record.state.active,
                     record.state.generation);
   }
+  // What is refused already need not be waited for.
+  for (const model::Credential& credential : transition.credentials) {
+    if (look_at_.contains(credential.name))
+      look_at_[credential.name] = now.wall;
+  }
   if (transition.probe_now)
     parts_.probe_soon(transition.rotation.to, now);
   if (transition.next) {

@@ -94,9 +94,7 @@ std::vector<rotation::Candidate> Pools::members_of(const Record& record, Instant
 
 void Pools::mark_slots(const Record& record, std::vector<rotation::Candidate>& members,
                        Instant now) const {
-  const model::RotationMode mode = record.pool.mode;
-  if (mode != model::RotationMode::provision && mode != model::RotationMode::slot &&
-      mode != model::RotationMode::command)
+  if (!model::makes_secrets(record.pool.mode))
     return;
   for (rotation::Candidate& member : members) {
     const KeyRecord* key = parts_.key(member.key);
@@ -162,13 +160,16 @@ void Pools::add_ending(rotation::WorkflowContext& context, const model::Rotation
 
 // The key is about to get another secret: what it had is nobody's then, and ends by itself.
 void Pools::clear_slot(const Record& record, const std::string& key, Instant now) {
-  for (auto& [name, credential] : credentials_) {
-    if (credential.key != key || credential.state != CredentialState::live)
+  for (auto one = credentials_.begin(); one != credentials_.end();) {
+    auto& [name, credential] = *one;
+    if (credential.key != key || is_ending(credential)) {
+      ++one;
       continue;
+    }
     if (record.pool.mode == model::RotationMode::slot) {
       parts_.pipeline.next().dropped_credentials.push_back(name);
-      credentials_.erase(name);
-      return;
+      one = credentials_.erase(one);
+      continue;
     }
     credential.key.clear();
     credential.state = CredentialState::leaving;
@@ -176,7 +177,7 @@ void Pools::clear_slot(const Record& record, const std::string& key, Instant now
     credential.not_before = now.wall + record.pool.overlap;
     look_at_[name] = credential.not_before;
     parts_.pipeline.next().credentials.push_back(credential);
-    return;
+    ++one;
   }
 }
 

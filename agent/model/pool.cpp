@@ -43,6 +43,20 @@ std::optional<Strategy> strategy_from_string(std::string_view name) {
 std::string_view to_string(RotationMode mode) {
   return name_of(kModes, mode);
 }
+bool makes_secrets(RotationMode mode) {
+  switch (mode) {
+    case RotationMode::provision:
+    case RotationMode::slot:
+    case RotationMode::command:
+      return true;
+    case RotationMode::switch_:
+    case RotationMode::deactivate:
+    case RotationMode::guided:
+      return false;
+  }
+  return false;
+}
+
 std::optional<RotationMode> rotation_mode_from_string(std::string_view name) {
   return value_of<RotationMode>(kModes, name);
 }

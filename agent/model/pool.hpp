@@ -29,6 +29,8 @@ enum class RotationMode {
   command,     // as provision, by the user's own command
   guided,      // among spares; a person revokes the last one, the agent makes sure of it
 };
+// Whether rotations have new secrets made.
+bool makes_secrets(RotationMode mode);
 std::string_view to_string(RotationMode mode);  // "switch", "provision", …
 std::optional<RotationMode> rotation_mode_from_string(std::string_view name);
 

@@ -78,7 +78,9 @@ Ending consider_ending(const Credential& credential, const EndingFacts& facts) {
           credential, quiet,
           fmt::format("{} is still used: {}", credential.key, format_rfc3339(*facts.last_used_at)));
   }
-  if (!facts.replaced && !credential.key.empty())
+  // Where secrets are made, a refused one is in the way of the next.
+  const bool in_the_way = facts.refused && model::makes_secrets(facts.mode);
+  if (!facts.replaced && !in_the_way && !credential.key.empty())
     return wait(credential, facts.now + kLookAgainAfter,
                 "the pool has no other key that works, or fewer than min_available, so none is "
                 "ended");

@@ -189,11 +189,6 @@ tl::expected<const Candidate*, Refusal> named_choice(const Situation& situation,
   return named;
 }
 
-bool mints(const model::Pool& pool) {
-  return pool.mode == model::RotationMode::provision || pool.mode == model::RotationMode::slot ||
-         pool.mode == model::RotationMode::command;
-}
-
 // The key that gets the next secret: an empty one before one that does not work, and that before a
 // spare that does.
 tl::expected<const Candidate*, Refusal> free_slot(const Situation& situation) {
@@ -223,7 +218,7 @@ tl::expected<const Candidate*, Refusal> free_slot(const Situation& situation) {
 // fails, or a person names one.
 tl::expected<const Candidate*, Refusal> choose_slot(const Situation& situation,
                                                     const Request& request) {
-  if (!mints(situation.pool))
+  if (!model::makes_secrets(situation.pool.mode))
     return nullptr;
   if (request.to) {
     const Candidate* named = find(situation.members, *request.to);

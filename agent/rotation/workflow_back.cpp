@@ -20,7 +20,8 @@ namespace {
 constexpr std::chrono::minutes kLateMint{2};
 }  // namespace
 
-void discard_minted(const WorkflowContext& context, Transition& transition, WallTime not_before) {
+void discard_minted(const WorkflowContext& context, const Rotation& rotation,
+                    Transition& transition) {
   if (!context.minted)
     return;
   model::Credential credential = *context.minted;
@@ -29,10 +30,10 @@ void discard_minted(const WorkflowContext& context, Transition& transition, Wall
   // A request whose answer was lost may still be carried out: what is looked for too soon is not
   // there.
   credential.not_before =
-      credential.remote_id.empty() ? std::max(not_before, context.now + kLateMint) : not_before;
-  // Until it was adopted it is the secret of no key.
-  if (transition.rotation.state == RotationState::planned ||
-      transition.rotation.state == RotationState::minted || not_before <= context.now)
+      credential.remote_id.empty() ? context.now + kLateMint : WallTime(context.now);
+  // Until it was adopted it is the secret of no key. A key that has it loses it; unless nothing
+  // else works, and then the next attempt finds it there.
+  if (rotation.state == RotationState::planned || rotation.state == RotationState::minted)
     credential.key.clear();
   transition.credentials.push_back(std::move(credential));
 }
@@ -42,7 +43,7 @@ Transition give_up_unchanged(const WorkflowContext& context, Rotation rotation,
   Transition result;
   // Of a slot there is nothing to end: it has the one secret or the other.
   if (rotation.mode != model::RotationMode::slot)
-    discard_minted(context, result, context.now);
+    discard_minted(context, rotation, result);
   enter(rotation, RotationState::rolled_back, context.now, "nothing was changed: " + cause);
   rotation.generation = context.state.generation;
   result.failure = failure;
@@ -100,13 +101,15 @@ Transition abandon(const WorkflowContext& context, const model::Rotation& rotati
   Transition result;
   result.rotation = rotation;
   model::Rotation& row = result.rotation;
+  const bool slot = rotation.mode == model::RotationMode::slot;
   switch (rotation.state) {
     case RotationState::planned:
     case RotationState::minted:
-      if (!rotation.credential.empty())
-        flow::discard_minted(context, result, context.now);
-      result.held =
-          rotation.state == RotationState::minted ? HeldSecret::discard : HeldSecret::untouched;
+      // A slot has its new secret, whatever becomes of it: the old one is gone.
+      if (!rotation.credential.empty() && !slot)
+        flow::discard_minted(context, rotation, result);
+      if (rotation.state == RotationState::minted)
+        result.held = slot ? HeldSecret::adopt : HeldSecret::discard;
       flow::enter(row,
                   rotation.credential.empty() ? RotationState::refused : RotationState::rolled_back,
                   context.now, std::move(why));

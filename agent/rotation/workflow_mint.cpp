@@ -42,7 +42,7 @@ WallTime minted_at(const Rotation& rotation) {
 // The provider made a secret that it refuses itself: another one, once; the first is ended.
 Transition mint_again(const WorkflowContext& context, Rotation rotation, const std::string& why) {
   Transition result;
-  discard_minted(context, result, context.now);
+  discard_minted(context, rotation, result);
   result.held = HeldSecret::discard;
   rotation.credential += kSecondTry;
   enter(rotation, RotationState::planned, context.now,

@@ -65,8 +65,9 @@ Transition turn_back(const WorkflowContext& context, model::Rotation rotation, T
                      model::RotationFailure failure, const std::string& cause);
 Transition after_restore(const WorkflowContext& context, model::Rotation rotation,
                          const StepDone& done);
-// The minted secret that will not be used: to be ended once `not_before` has come.
-void discard_minted(const WorkflowContext& context, Transition& transition, WallTime not_before);
+// The minted secret of a rotation that ends here, before it was published: to be ended.
+void discard_minted(const WorkflowContext& context, const model::Rotation& rotation,
+                    Transition& transition);
 
 // workflow_adopt.cpp
 Transition after_confirm(const WorkflowContext& context, model::Rotation rotation,

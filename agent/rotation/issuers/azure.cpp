@@ -2,6 +2,8 @@
 // slots an account; making one anew ends the secret that it had. What a slot has can always be
 // read, so an answer that was lost does no harm.
 
+#include <fmt/format.h>
+
 #include "rotation/issuers/types.hpp"
 
 namespace keyherd::rotation {
@@ -20,7 +22,12 @@ std::string arm_action(const IssuerApi& api, std::string_view name) {
 
 Result<Minted> regenerate_slot(const IssuerApi& api, const std::string& slot,
                                const Secret* replaced, bool maybe_done) {
-  const std::string pointer = "/" + slot;  // "key1"
+  // Never to guess: the other slot may be the one in use.
+  if (slot != "key1" && slot != "key2")
+    return fail(ErrorCode::invalid,
+                fmt::format("issuer {}: the slots of Azure are key1 and key2; \"{}\" is none",
+                            api.issuer().id, slot));
+  const std::string pointer = "/" + slot;
   if (maybe_done && replaced != nullptr) {
     const json nothing = json::object();
     KH_ASSIGN(json now, api.call("POST", arm_action(api, "listKeys"), &nothing));

@@ -241,6 +241,57 @@ TEST_CASE("a key that dies in the overlap is left for the old one, which is then
   CHECK(std::count(live.begin(), live.end(), office.rotations().back().credential) == 1);
 }
 
+TEST_CASE("a key that was left because it is refused is ended at once, for the next secret") {
+  Office office;
+  office.watching = false;
+  office.open();
+  for (const char* lost : {"issued-1", "issued-2"}) {
+    const std::string dead = office.world->active("prod");
+    REQUIRE(office.sandbox->set_key_state(lost, "revoked"));
+    office.consumes = false;
+    for (int i = 0; i < 6; ++i)
+      office.world->log_line(dead, 401);
+    office.run(minutes(1));
+    office.consumes = true;
+    office.run(minutes(2));
+    CHECK(office.world->active("prod") != dead);
+    CHECK(office.rotations().at(0).state == RotationState::retired);
+    check_no_orphan(office);
+  }
+  CHECK(office.counts().made == 3);
+}
+
+TEST_CASE("a new secret that cannot be published is ended, but not while nothing else works") {
+  Office office;
+  office.watching = false;
+  office.open();
+  bool disk_full = true;
+  office.world->files.fault = [&](std::string_view operation, const std::string&) -> Status {
+    return disk_full && operation == "write_atomic" ? Status(fail(ErrorCode::no_space, "full"))
+                                                    : Status();
+  };
+  office.rotate();
+  office.run(minutes(5));
+  CHECK(office.rotations().at(0).state == RotationState::rolled_back);
+  CHECK(office.world->active("prod") == "a");
+  CHECK_FALSE(office.world->key("b").secret_loaded);
+  check_no_orphan(office);
+
+  office.consumes = false;
+  REQUIRE(office.sandbox->set_key_state("issued-1", "revoked"));
+  for (int i = 0; i < 6; ++i)
+    office.world->log_line("a", 401);
+  office.run(minutes(10));
+  CHECK(office.world->state("b") == model::KeyState::healthy);
+  CHECK(office.counts().made == 3);
+  disk_full = false;
+  office.consumes = true;
+  office.run(minutes(5));
+  CHECK(office.world->active("prod") == "b");
+  CHECK(office.counts().made == 3);
+  check_no_orphan(office);
+}
+
 TEST_CASE("an overlap that the provider does not keep is over once that is seen") {
   Office office;
   office.open();

@@ -70,6 +70,21 @@ TEST_CASE("the only key that works is never ended") {
   CHECK(ending.ask_again > kNow);
 }
 
+TEST_CASE("a refused key gives way to the next secret, though nothing else works") {
+  EndingFacts alone = facts();
+  alone.replaced = false;
+  alone.refused = true;
+  for (const auto mode : {RotationMode::provision, RotationMode::slot, RotationMode::command}) {
+    alone.mode = mode;
+    CHECK(rotation::consider_ending(leaving(), alone).begins);
+  }
+  // No next one comes of ending this.
+  for (const auto mode : {RotationMode::deactivate, RotationMode::guided}) {
+    alone.mode = mode;
+    CHECK_FALSE(rotation::consider_ending(leaving(), alone).begins);
+  }
+}
+
 TEST_CASE("a key that is active again is not ended") {
   EndingFacts used = facts();
   used.in_use = true;

@@ -188,6 +188,13 @@ TEST_CASE("an Azure slot is regenerated once, whatever becomes of the reply") {
   REQUIRE(third->has_value());
   CHECK(bureau.chat((**third).secret) == 200);
   CHECK(bureau.chat(second->secret) == 401);
+  // No other slot is taken for one that is not known.
+  const auto made_by_then = bureau.sandbox->admin_counts("alpha").made;
+  for (const char* unknown : {"", "key3", "Key1"})
+    CHECK(bureau.revoke("r4", unknown).error().message ==
+          "issuer office: the slots of Azure are key1 and key2; \"" + std::string(unknown) +
+              "\" is none");
+  CHECK(bureau.sandbox->admin_counts("alpha").made == made_by_then);
 }
 
 TEST_CASE("Anthropic's keys are set inactive, and never made") {

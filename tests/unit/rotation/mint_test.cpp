@@ -338,3 +338,16 @@ TEST_CASE("a slot keeps the secret that it was given, whatever is thought of it"
   CHECK(mint.row.state == RotationState::rolled_back);
   CHECK(mint.held == HeldSecret::adopt);
 }
+
+TEST_CASE("a slot that an emergency takes over from is not regenerated once more") {
+  Mint mint;
+  mint.pool.mode = RotationMode::slot;
+  mint.row.mode = RotationMode::slot;
+  const auto early = rotation::abandon(mint.context(), mint.row, "overtaken");
+  CHECK(early.credentials.empty());
+  CHECK(early.held == HeldSecret::untouched);
+  mint.made();
+  const auto late = rotation::abandon(mint.context(), mint.row, "overtaken");
+  CHECK(late.credentials.empty());
+  CHECK(late.held == HeldSecret::adopt);
+}
