@@ -37,8 +37,10 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
   recent_.reset();
   for (const model::Pool& pool : setup_->config.pools) {
     Record& record = records_[pool.id];
-    if (const auto old = kept.find(pool.id); old != kept.end())
-      record = std::move(old->second);
+    if (auto old = kept.extract(pool.id))
+      record = std::move(old.mapped());
+    else if (auto back = absent_.extract(pool.id))
+      record = std::move(back.mapped());
     record.pool = pool;
     record.state.pool = pool.id;
     record.dirty = true;
@@ -54,6 +56,8 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
       pools_of_key_.emplace(key, pool.id);
     changed_.insert(pool.id);
   }
+  for (auto& [id, record] : kept)
+    leave(id, std::move(record), now);
 }
 
 void Pools::restore(const store::State& state, Instant now) {
@@ -101,19 +105,7 @@ void Pools::restore(const store::State& state, Instant now) {
         proceed(record, rotation::resume(context_of(record, &rotation, now), rotation), now);
     }
   }
-  // Rotations of pools that are gone must not stay open for ever.
-  for (const model::Rotation& rotation : state.rotations) {
-    if (model::is_final(rotation.state) || records_.contains(rotation.pool))
-      continue;
-    model::Pool gone;
-    gone.id = rotation.pool;
-    model::PoolState state_then;
-    state_then.pool = rotation.pool;
-    parts_.pipeline.next().rotations.push_back(
-        rotation::abandon({gone, state_then, false, std::nullopt, now.wall}, rotation,
-                          "its pool is no longer configured")
-            .rotation);
-  }
+  restore_absent(state, now);
 }
 
 void Pools::key_changed(const std::string& key) {
@@ -368,10 +360,10 @@ void Pools::proceed(Record& record, rotation::Transition transition, Instant now
 
 void Pools::after_commit(const std::string& pool, const rotation::Transition& transition,
                          Instant now) {
-  const auto found = records_.find(pool);
-  if (found == records_.end())
-    return;  // the pool was removed by a reload; the journal has the row
-  Record& record = found->second;
+  Record* known = find(pool);
+  if (known == nullptr)
+    return;
+  Record& record = *known;
   if (transition.pool) {
     record.state = *transition.pool;
     record.deciding = false;
@@ -379,6 +371,8 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
     parts_.log.info("pool {}: {} is active, generation {}", pool, record.state.active,
                     record.state.generation);
   }
+  if (!records_.contains(pool))
+    return;  // a reload took it away: no further step
   // What is refused already need not be waited for.
   for (const model::Credential& credential : transition.credentials) {
     if (look_at_.contains(credential.name))

@@ -146,6 +146,10 @@ class Pools {
   void refresh_if_due(Record& record, Instant now);
   void refused(Record& record, const rotation::Refusal& refusal, const rotation::Request& request,
                Instant now);
+  // pools_absent.cpp: pools that the configuration does not name any more.
+  void leave(const std::string& id, Record record, Instant now);
+  void restore_absent(const store::State& state, Instant now);
+  Record* find(const std::string& pool);  // whether it is configured or not; null: never known
   // pools_audit.cpp: what is told to the audit log.
   void note_steps(const Record& record, const model::Rotation& rotation, Instant now);
   void note_refusal(const Record& record, const rotation::Refusal& refusal,
@@ -197,6 +201,7 @@ class Pools {
   std::shared_ptr<const Setup> setup_;
   WallTime settled_at_;  // from when on a first key is chosen without waiting for better ones
   std::map<std::string, Record> records_;
+  std::map<std::string, Record> absent_;
   model::RotationsPtr recent_;  // null: to be made anew
   std::multimap<std::string, std::string> pools_of_key_;
   std::map<std::string, model::Credential> credentials_;       // by name

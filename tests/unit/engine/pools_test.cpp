@@ -178,6 +178,66 @@ TEST_CASE("of fifty who ask for a rotation at once one gets it, the others hear 
   CHECK(world.pool("prod").state.generation == 2);
 }
 
+// Consumers that wait for a higher generation would wait for ever.
+TEST_CASE("a pool that is taken away and brought back goes on from its generation") {
+  const std::string with = one_provider(3, "");
+  const std::string without = with.substr(0, with.find("[pools.prod]"));
+  World world(with);
+  world.start();
+  world.advance(1min);
+  const auto rotate = [&] {
+    world.call([](engine::Engine& engine, Instant now) {
+      engine.rotate({"prod", {}, "", "api:admin", false}, now);
+    });
+  };
+  rotate();
+  world.advance(5s);
+  REQUIRE(world.pool("prod").state.generation == 2);
+  const std::string active = world.active("prod");
+  const auto expect_return = [&] {
+    REQUIRE(world.reload(with));
+    world.advance(1min);
+    CHECK(world.pool("prod").state.generation == 2);
+    CHECK(world.active("prod") == active);
+    CHECK(world.file("prod.json")["generation"] == 2);
+  };
+  REQUIRE(world.reload(without));
+  world.advance(1h);
+  CHECK(model::find_pool(*world.snapshot(), "prod") == nullptr);
+  expect_return();
+  REQUIRE(world.reload(without));
+  world.start();
+  world.advance(1min);
+  expect_return();
+}
+
+TEST_CASE("what is under way in a pool that is taken away ends, and whoever asked for it hears") {
+  const std::string with = one_provider(3, "");
+  const std::string without = with.substr(0, with.find("[pools.prod]"));
+  std::string hooked = with;
+  hooked.insert(hooked.rfind(']'), R"(, { webhook = "https://hook.test/keys" })");
+  World world(hooked);
+  world.provider.status[""] = 503;  // the hook's, who shows no key
+  world.start();
+  world.advance(5min);
+  std::optional<api::Pending<model::Rotation>> answer;
+  world.call([&](engine::Engine& engine, Instant now) {
+    answer = engine.rotate({"prod", {}, "", "api:admin", false}, now).pending();
+  });
+  world.advance(5s);  // it is delivered again and again
+  REQUIRE_FALSE((*answer)());
+  REQUIRE(world.reload(without));
+  world.advance(1s);
+  const auto told = (*answer)();
+  REQUIRE(told);
+  CHECK((*told)->state == model::RotationState::committed);
+  CHECK((*told)->steps.back().note.find("its pool is no longer configured") != std::string::npos);
+  CHECK(world.store->rotations("prod", 1)->at(0).state == model::RotationState::committed);
+  REQUIRE(world.reload(hooked));
+  world.advance(1min);
+  CHECK(world.pool("prod").state.generation == 2);
+}
+
 TEST_CASE("keys that fail one after another take the pool to the last one, and no further") {
   World world(one_provider(5, "min_available = 2\n"));
   world.start();

@@ -133,21 +133,10 @@ class World : public engine::Effects {
 
   // A new process on what the store has.
   void start() {
-    config::LoadResult loaded = config::parse_config(config_, "keyherd.toml", files);
-    for (const auto& problem : loaded.errors)
-      throw std::runtime_error(config::to_string(problem));
-    std::map<std::string, std::string> variables;
-    for (const model::Key& key : loaded.config->keys) {
-      if (key.secret.kind == model::SecretRef::Kind::env)
-        variables[key.secret.name] = secret_of(key.id);
-    }
-    const FixedEnvironment environment(variables);
     const auto state = store->load();
     keyring = std::make_unique<store::Keyring>(
         store::MasterKey::parse(Secret(std::string(64, 'a'))).value(), state->sealed);
-    auto setup =
-        engine::make_setup(std::move(*loaded.config),
-                           {environment, files, redactor, "installation", keyring.get()}, {});
+    const auto setup = set_up();
     events_.clear();
     tailer = std::make_unique<usage::Tailer>(files, std::vector<model::UsageLog>{}, state->cursors);
     tailer->restore_seen(state->seen);
@@ -157,6 +146,16 @@ class World : public engine::Effects {
     if (!setup || !state || !engine_->start(*setup, *state, clock.now()))
       throw std::runtime_error("the engine does not start");
     settle();
+  }
+
+  // As after a signal; with an error the configuration stays, and so does it with the next start.
+  Status reload(std::string config) {
+    std::swap(config_, config);
+    Status done = engine_->reconfigure(set_up().value(), clock.now());
+    if (!done)
+      std::swap(config_, config);
+    settle();
+    return done;
   }
 
   static std::string secret_of(const std::string& key) { return "sk-world-" + key; }
@@ -298,6 +297,20 @@ class World : public engine::Effects {
   std::vector<model::AuditEntry> audited() const { return journal->read({}).value(); }
 
  private:
+  Result<std::shared_ptr<const engine::Setup>> set_up() {
+    config::LoadResult loaded = config::parse_config(config_, "keyherd.toml", files);
+    for (const auto& problem : loaded.errors)
+      throw std::runtime_error(config::to_string(problem));
+    std::map<std::string, std::string> variables;
+    for (const model::Key& key : loaded.config->keys) {
+      if (key.secret.kind == model::SecretRef::Kind::env)
+        variables[key.secret.name] = secret_of(key.id);
+    }
+    const FixedEnvironment environment(variables);
+    return engine::make_setup(std::move(*loaded.config),
+                              {environment, files, redactor, "installation", keyring.get()}, {});
+  }
+
   rotation::StepDone carry_out(const engine::StepOrder& order) {
     if (engine::is_issuers(order.request.kind)) {
       const Secret admin("sk-admin-secret");
