@@ -75,14 +75,14 @@ MUTANTS = [
      "  pipeline_.next().audit.push_back({line.seq, line.content});\n", "",
      "engine", "an agent that dies at any effect*"),
     ("a key that was just not proven is tried again at once", "agent/rotation/planner.cpp",
-     "  if (!until || request.by_person)\n", "  if (true)\n",
+     "  if (!until || request.by_person)\n", "  if (!until || request.by_person || situation.now < *until)\n",
      "rotation", "a key that was just not proven is set aside*"),
     ("a refused key holds its slot until the overlap is over", "agent/engine/pools.cpp",
-     "    if (look_at_.contains(credential.name))\n", "    if (false)\n",
+     "    if (look_at_.contains(credential.name))\n", "    if (look_at_.contains(credential.name) && false)\n",
      "engine", "a key that was left because it is refused*"),
     ("a secret that is ended stays its key's", "agent/rotation/workflow_back.cpp",
      "  if (rotation.state == RotationState::planned || rotation.state == RotationState::minted)\n    credential.key.clear();",
-     "  credential.key.clear();",
+     "  if (!model::is_final(rotation.state))\n    credential.key.clear();",
      "engine", "a new secret that cannot be published*"),
 ]
 
