@@ -148,6 +148,8 @@ class Pools {
                Instant now);
   // pools_absent.cpp: pools that the configuration does not name any more.
   void leave(const std::string& id, Record record, Instant now);
+  void end_rows(Record& record, const std::function<bool(const model::Rotation&)>& ends,
+                Instant now);
   void restore_absent(const store::State& state, Instant now);
   Record* find(const std::string& pool);  // whether it is configured or not; null: never known
   // pools_audit.cpp: what is told to the audit log.

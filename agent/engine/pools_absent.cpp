@@ -7,20 +7,10 @@
 
 namespace keyherd::engine {
 
-// What it was about ends here, for people to see: nobody would take its next step.
+// What was under way ends here, for people to see: nobody would take its next step. The last key of
+// one that is live is still retired, should the pool come back.
 void Pools::leave(const std::string& id, Record record, Instant now) {
-  const auto rows = record.history;
-  for (const model::Rotation& row : rows) {
-    if (model::is_final(row.state))
-      continue;
-    rotation::Transition ended =
-        rotation::abandon(context_of(record, &row, now), row, "its pool is no longer configured");
-    note_steps(record, ended.rotation, now);
-    remember(record, ended.rotation);
-    parts_.pipeline.next().rotations.push_back(ended.rotation);
-    keep_secrets(record, ended, now);
-    answer_waiting(record, ended.rotation);
-  }
+  end_rows(record, rotation::is_in_progress, now);
   Record left;
   left.pool = std::move(record.pool);
   left.state = std::move(record.state);
@@ -34,6 +24,22 @@ void Pools::leave(const std::string& id, Record record, Instant now) {
   absent_[id] = std::move(left);
   changed_.insert(id);
   recent_.reset();
+}
+
+void Pools::end_rows(Record& record, const std::function<bool(const model::Rotation&)>& ends,
+                     Instant now) {
+  const auto rows = record.history;
+  for (const model::Rotation& row : rows) {
+    if (!ends(row))
+      continue;
+    rotation::Transition ended =
+        rotation::abandon(context_of(record, &row, now), row, "its pool is no longer configured");
+    note_steps(record, ended.rotation, now);
+    remember(record, ended.rotation);
+    parts_.pipeline.next().rotations.push_back(ended.rotation);
+    keep_secrets(record, ended, now);
+    answer_waiting(record, ended.rotation);
+  }
 }
 
 // What the store knows of pools that were gone before this start.
@@ -59,8 +65,11 @@ void Pools::restore_absent(const store::State& state, Instant now) {
     if (Record* record = known(rotation.pool))
       record->history.push_back(rotation);
   }
-  for (auto& [id, record] : gone)
+  for (auto& [id, record] : gone) {
     leave(id, std::move(record), now);
+    end_rows(
+        absent_.at(id), [](const auto& row) { return !model::is_final(row.state); }, now);
+  }
 }
 
 Pools::Record* Pools::find(const std::string& pool) {

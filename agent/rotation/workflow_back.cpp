@@ -117,9 +117,8 @@ Transition abandon(const WorkflowContext& context, const model::Rotation& rotati
       break;
     case RotationState::published:
     case RotationState::verified:
-      flow::enter(row, RotationState::committed, context.now,
-                  "live; not everything was waited for: " + why);
-      break;
+      // The last key is retired all the same, unless it is needed again.
+      return flow::commit(context, rotation, "live; not everything was waited for: " + why);
     case RotationState::staged:
       flow::enter(row, RotationState::needs_human, context.now,
                   fmt::format("some files may hold {} already: {}", rotation.to, why));

@@ -1,9 +1,9 @@
 // Weeks in the life of a pool whose keys are issued: the provider's administration refuses, forbids
 // and loses answers, makes keys that settle late or cannot spend; somebody revokes keys by hand;
 // the provider is away; the process dies between two effects; nothing can be saved, no file be
-// written; consumers do not follow; the clock steps. What the provider made is on record at every
-// moment, all of it but the pool's key is ended once it is calm, and whoever uses the published key
-// is served.
+// written; consumers do not follow; reloads take the pool away and bring it back; the clock steps.
+// What the provider made is on record at every moment, all of it but the pool's key is ended once
+// it is calm, and whoever uses the published key is served.
 
 #include <fmt/format.h>
 
@@ -53,6 +53,10 @@ class Weeks {
       settle();
       bool alone = !by_name_;
       for (auto gone = 0min; gone < kCalm; gone += 1min) {
+        // Refused as all were before, the only key looks like an incident that goes on: as
+        // documented, a person rotates.
+        if (gone == kPatience && !office_.world->snapshot()->providers.front()->up)
+          office_.rotate();
         minute(gone >= kReaction);
         alone = alone || office_.counts().live.size() == 1;
       }
@@ -74,6 +78,8 @@ class Weeks {
   // To see that a key is revoked (a probe, its confirmation), to wait for one that is on its way,
   // and to make another.
   static constexpr auto kReaction = 25min;
+
+  static constexpr auto kPatience = 10min;
 
   bool chance(double share) { return random_.unit() < share; }
   int up_to(int most) { return 1 + static_cast<int>(random_.next() % static_cast<unsigned>(most)); }
@@ -103,6 +109,7 @@ class Weeks {
       office_.world->clock.step_wall(up_to(120) * 1min - 60min);
     rotate_in_ = chance(0.6) ? up_to(60) : 0;
     revoke_in_ = chance(0.35) ? up_to(90) : 0;
+    leave_in_ = chance(0.2) ? up_to(90) : 0;
   }
 
   void settle() {
@@ -112,6 +119,7 @@ class Weeks {
     office_.world->store_fails = false;
     follows_ = true;
     office_.watching = false;
+    return_in_ = 0;
   }
 
   void set_outage(sandbox::Outage outage) { REQUIRE(office_.sandbox->set_outage("alpha", outage)); }
@@ -121,6 +129,14 @@ class Weeks {
       office_.rotate();
     if (revoke_in_ > 0 && --revoke_in_ == 0)
       revoke_one();
+    if (leave_in_ > 0 && --leave_in_ == 0) {
+      reload(false);
+      return_in_ = up_to(30);
+    }
+    // Not while something is being saved; and the process may die in it.
+    return_in_ = std::max(return_in_ - 1, 0);
+    if (return_in_ == 0 && model::find_pool(*office_.world->snapshot(), "prod") == nullptr)
+      reload(true);
     const bool served = consume();
     office_.run(1min);
     if (++minutes_ % 10 == 0)
@@ -130,6 +146,11 @@ class Weeks {
     if (!served)
       FAIL_CHECK("the consumer is not served; " + problem());
     ++watched;
+  }
+
+  void reload(bool with_pool) {
+    const std::string& text = office_.text;
+    office_.reload(with_pool ? text : text.substr(0, text.find("[pools.prod]")));
   }
 
   // By somebody's hand: the newest that was made or the one before, unless it is ended already.
@@ -184,6 +205,8 @@ class Weeks {
   Secret secret_;
   int rotate_in_ = 0;  // minutes; 0: not
   int revoke_in_ = 0;
+  int leave_in_ = 0;   // until a reload takes the pool away
+  int return_in_ = 0;  // until another brings it back, if it is away
   int minutes_ = 0;
 };
 

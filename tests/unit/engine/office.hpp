@@ -24,7 +24,8 @@ class Office {
     options.faces = {
         {.name = "alpha", .outages = {}, .open = {}, .admin_secret = "sk-admin-secret"}};
     sandbox = sandbox::Sandbox::start(std::move(options), clock).value();
-    world = std::make_unique<World>(config(pool, issuer, sandbox->base_url("alpha") + base));
+    text = config(pool, issuer, sandbox->base_url("alpha") + base);
+    world = std::make_unique<World>(text);
     world->wire = wire_.get();
     world->effect = [this] { at_effect(); };
   }
@@ -53,6 +54,10 @@ class Office {
         engine.rotate({"prod", std::nullopt, "a test", "admin", false}, now);
       });
     });
+  }
+
+  void reload(const std::string& config) {
+    survive([&] { static_cast<void>(world->reload(config)); });
   }
 
   [[nodiscard]] bool has_file() const { return world->files.stat("prod.json").has_value(); }
@@ -106,7 +111,8 @@ class Office {
   ManualClock clock;  // the sandbox's; follows the world's
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<World> world;
-  int die_at = 0;  // the effect at which the process dies; 0: never
+  std::string text;  // the configuration; the pool comes last
+  int die_at = 0;    // the effect at which the process dies; 0: never
   int effects = 0;
   int deaths = 0;
   bool watching = true;  // effects are counted, and the consumer calls at each of them

@@ -328,6 +328,15 @@ TEST_CASE("an emergency may take over while nothing is published, and nothing is
   CHECK(mint.credential() == CredentialState::leaving);
 }
 
+TEST_CASE("the last key is retired though an emergency takes over from the one that is live") {
+  Mint mint;
+  mint.made();
+  while (mint.row.state != RotationState::published)
+    mint.ok();
+  mint.take(rotation::abandon(mint.context(), mint.row, "overtaken"));
+  CHECK(mint.row.state == RotationState::retiring);
+}
+
 TEST_CASE("a slot keeps the secret that it was given, whatever is thought of it") {
   Mint mint;
   mint.pool.mode = RotationMode::slot;
