@@ -88,8 +88,7 @@ inline constexpr std::array kPool{
           .choices = "dead exhausted throttled degraded dear incident",
           .doc = "States of the active key that start a rotation; `dear`: its price is above its "
                  "lowest at this hour, and another key costs less; `incident`: its provider has "
-                 "one, and "
-                 "a key at another provider is fit (mode `switch` alone)."},
+                 "one, and a key at another provider is fit (mode `switch` alone)."},
     Field{.name = "publish",
           .type = Type::table_list,
           .fallback = "[]",

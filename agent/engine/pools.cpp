@@ -62,23 +62,29 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
 
 void Pools::restore(const store::State& state, Instant now) {
   recent_.reset();
+  for (const auto& [id, pool] : state.pools)
+    known(id, now).state = pool;
+  for (const auto& [id, totals] : state.pool_totals)
+    known(id, now).totals = totals;
+  for (const model::Rotation& rotation : state.rotations) {
+    Record& record = known(rotation.pool, now);
+    record.history.push_back(rotation);
+    const auto committed = rotation::committed_at(rotation);
+    if (!committed)
+      continue;  // newest first: the first of a kind is its last
+    if (!record.last_success_at)
+      record.last_success_at = committed;
+    if (!record.last_scheduled_success_at && rotation.trigger == model::RotationTrigger::schedule)
+      record.last_scheduled_success_at = committed;
+  }
+  const auto restore_freeze = [&](const std::string& id, Record& record) {
+    if (const auto freeze = state.settings.find(freeze_setting(id)); freeze != state.settings.end())
+      record.freeze = freeze_from_text(freeze->second);
+  };
+  for (auto& [id, record] : absent_)
+    restore_freeze(id, record);
   for (auto& [id, record] : records_) {
-    if (const auto known = state.pools.find(id); known != state.pools.end())
-      record.state = known->second;
-    if (const auto totals = state.pool_totals.find(id); totals != state.pool_totals.end())
-      record.totals = totals->second;
-    for (const model::Rotation& rotation : state.rotations) {
-      if (rotation.pool != id)
-        continue;
-      record.history.push_back(rotation);
-      const auto committed = rotation::committed_at(rotation);
-      if (!committed)
-        continue;  // newest first: the first of a kind is its last
-      if (!record.last_success_at)
-        record.last_success_at = committed;
-      if (!record.last_scheduled_success_at && rotation.trigger == model::RotationTrigger::schedule)
-        record.last_scheduled_success_at = committed;
-    }
+    restore_freeze(id, record);
     record.republish_at = now.wall;
     const auto identity = state.settings.find(schedule_setting(id));
     const auto fire = state.last_fires.find(id);
@@ -94,8 +100,6 @@ void Pools::restore(const store::State& state, Instant now) {
     }
     if (same && handled)
       record.schedule.restore(*handled);
-    if (const auto freeze = state.settings.find(freeze_setting(id)); freeze != state.settings.end())
-      record.freeze = freeze_from_text(freeze->second);
   }
   restore_secrets(state, now);
   for (auto& [id, record] : records_) {
@@ -105,7 +109,12 @@ void Pools::restore(const store::State& state, Instant now) {
         proceed(record, rotation::resume(context_of(record, &rotation, now), rotation), now);
     }
   }
-  restore_absent(state, now);
+  for (auto& [id, record] : absent_) {
+    end_rows(record, rotation::is_in_progress, now);
+    // Until a next start it might have come back for these.
+    end_rows(
+        record, [](const auto& row) { return !model::is_final(row.state); }, now);
+  }
 }
 
 void Pools::key_changed(const std::string& key) {
@@ -360,10 +369,8 @@ void Pools::proceed(Record& record, rotation::Transition transition, Instant now
 
 void Pools::after_commit(const std::string& pool, const rotation::Transition& transition,
                          Instant now) {
-  Record* known = find(pool);
-  if (known == nullptr)
-    return;
-  Record& record = *known;
+  const bool configured = records_.contains(pool);  // else a reload took it away meanwhile
+  Record& record = configured ? records_.at(pool) : absent_.at(pool);
   if (transition.pool) {
     record.state = *transition.pool;
     record.deciding = false;
@@ -371,16 +378,14 @@ void Pools::after_commit(const std::string& pool, const rotation::Transition& tr
     parts_.log.info("pool {}: {} is active, generation {}", pool, record.state.active,
                     record.state.generation);
   }
-  if (!records_.contains(pool))
-    return;  // a reload took it away: no further step
   // What is refused already need not be waited for.
   for (const model::Credential& credential : transition.credentials) {
     if (look_at_.contains(credential.name))
       look_at_[credential.name] = now.wall;
   }
-  if (transition.probe_now)
+  if (configured && transition.probe_now)
     parts_.probe_soon(transition.rotation.to, now);
-  if (transition.next) {
+  if (configured && transition.next) {
     if (transition.next->delay > std::chrono::nanoseconds(0))
       delayed_.emplace(now.steady + transition.next->delay, *transition.next);
     else

@@ -150,8 +150,8 @@ class Pools {
   void leave(const std::string& id, Record record, Instant now);
   void end_rows(Record& record, const std::function<bool(const model::Rotation&)>& ends,
                 Instant now);
-  void restore_absent(const store::State& state, Instant now);
   Record* find(const std::string& pool);  // whether it is configured or not; null: never known
+  Record& known(const std::string& pool, Instant now);
   // pools_audit.cpp: what is told to the audit log.
   void note_steps(const Record& record, const model::Rotation& rotation, Instant now);
   void note_refusal(const Record& record, const rotation::Refusal& refusal,
@@ -203,8 +203,8 @@ class Pools {
   std::shared_ptr<const Setup> setup_;
   WallTime settled_at_;  // from when on a first key is chosen without waiting for better ones
   std::map<std::string, Record> records_;
-  std::map<std::string, Record> absent_;
-  model::RotationsPtr recent_;  // null: to be made anew
+  std::map<std::string, Record> absent_;  // no longer configured
+  model::RotationsPtr recent_;            // null: to be made anew
   std::multimap<std::string, std::string> pools_of_key_;
   std::map<std::string, model::Credential> credentials_;       // by name
   std::map<std::string, WallTime> look_at_;                    // when a leaving one is due, by name

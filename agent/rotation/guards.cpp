@@ -181,21 +181,28 @@ Refusal in_progress(const Situation& situation, const model::Rotation& current) 
       std::nullopt, std::nullopt};
 }
 
-std::optional<WallTime> set_aside_until(const Situation& situation, std::string_view key) {
-  const model::Rotation* last = nullptr;
-  int count = 0;
+std::map<std::string_view, WallTime> set_aside(const Situation& situation) {
+  struct Refusals {
+    WallTime last;
+    int in_a_row = 0;
+    bool ended = false;  // before these its rotations ended otherwise
+  };
+  std::map<std::string_view, Refusals> refused;
   for (const model::Rotation& rotation : situation.history) {
-    if (rotation.to != key || !model::is_final(rotation.state))
+    if (!model::is_final(rotation.state))
       continue;
-    if (rotation.state != model::RotationState::refused)
-      break;
-    last = last == nullptr ? &rotation : last;
-    ++count;
+    Refusals& of_key = refused[rotation.to];
+    of_key.ended = of_key.ended || rotation.state != model::RotationState::refused;
+    if (!of_key.ended && ++of_key.in_a_row == 1)
+      of_key.last = rotation.updated_at;
   }
-  if (last == nullptr || situation.now < last->updated_at)
-    return std::nullopt;
-  const WallTime until = last->updated_at + back_off(count);
-  return situation.now < until ? std::optional(until) : std::nullopt;
+  std::map<std::string_view, WallTime> until;
+  for (const auto& [key, of_key] : refused) {
+    const WallTime end = of_key.last + back_off(of_key.in_a_row);
+    if (of_key.in_a_row > 0 && situation.now >= of_key.last && situation.now < end)
+      until.emplace(key, end);
+  }
+  return until;
 }
 
 const model::Rotation* running(const Situation& situation) {

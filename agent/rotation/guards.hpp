@@ -3,7 +3,9 @@
 // What holds a rotation back whatever its target: the pool's recent past. Pure; used by the
 // planner.
 
+#include <map>
 #include <optional>
+#include <string_view>
 
 #include "rotation/planner.hpp"
 
@@ -20,10 +22,10 @@ inline constexpr int kBreakerFailures = 5;
 // The first guard that holds the request back, if any.
 std::optional<Refusal> held_back(const Situation& situation, const Request& request);
 
-// Until when automation looks at other keys than this one, which a rotation has just not proven;
-// nothing: it need not. What was found may say nothing of the key (its provider is overloaded), and
-// then the planner would choose it again at once, and again.
-std::optional<WallTime> set_aside_until(const Situation& situation, std::string_view key);
+// The keys that a rotation has just not proven, and until when automation takes others. What was
+// found may say nothing of the key (its provider is overloaded), and then the planner would choose
+// it again at once, and again.
+std::map<std::string_view, WallTime> set_aside(const Situation& situation);
 
 // What is said to whoever wants another while this one runs.
 Refusal in_progress(const Situation& situation, const model::Rotation& current);

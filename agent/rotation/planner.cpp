@@ -87,11 +87,9 @@ void put_last(Choices& ranked, const Request& request, const Situation& situatio
 
 // The fit keys, without those set aside if there are any others.
 Choices choices(const Situation& situation, const Request& request) {
+  const auto aside = set_aside(situation);
   const auto ready = [&](Choices fit) {
-    fit.erase(
-        std::remove_if(fit.begin(), fit.end(),
-                       [&](const Candidate* one) { return set_aside_until(situation, one->key); }),
-        fit.end());
+    std::erase_if(fit, [&](const Candidate* one) { return aside.contains(one->key); });
     return fit;
   };
   const Choices proven = others(situation, Demand::proven);
@@ -242,14 +240,15 @@ tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const
 
 std::optional<Refusal> too_soon_again(const Situation& situation, const Request& request,
                                       const Candidate& to) {
-  const auto until = set_aside_until(situation, to.key);
-  if (!until || request.by_person)
+  const auto aside = set_aside(situation);
+  const auto found = aside.find(to.key);
+  if (found == aside.end() || request.by_person)
     return std::nullopt;
   return Refusal{
       Guard::back_off,
       fmt::format("pool {}: {} could not be proven a moment ago; the next attempt is due at {}",
-                  situation.pool.id, to.key, format_rfc3339(*until)),
-      std::nullopt, until};
+                  situation.pool.id, to.key, format_rfc3339(found->second)),
+      std::nullopt, found->second};
 }
 
 // How many keys would work once the rotation has ended its `from`.
@@ -291,8 +290,10 @@ tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& requ
   const auto chosen = mint ? slot : choose(situation, request);
   if (!chosen)
     return tl::unexpected(chosen.error());
-  if (auto refusal = too_soon_again(situation, request, **chosen); refusal && !mint)
-    return tl::unexpected(std::move(*refusal));
+  if (!mint) {  // a new secret is another matter
+    if (auto refusal = too_soon_again(situation, request, **chosen))
+      return tl::unexpected(std::move(*refusal));
+  }
   if (auto refusal = leaves_too_few(situation, request, **chosen))
     return tl::unexpected(std::move(*refusal));
   Plan result;

@@ -30,7 +30,7 @@ void discard_minted(const WorkflowContext& context, const Rotation& rotation,
   // A request whose answer was lost may still be carried out: what is looked for too soon is not
   // there.
   credential.not_before =
-      credential.remote_id.empty() ? context.now + kLateMint : WallTime(context.now);
+      context.now + (credential.remote_id.empty() ? kLateMint : std::chrono::minutes(0));
   // Until it was adopted it is the secret of no key. A key that has it loses it; unless nothing
   // else works, and then the next attempt finds it there.
   if (rotation.state == RotationState::planned || rotation.state == RotationState::minted)

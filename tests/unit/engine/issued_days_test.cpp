@@ -7,8 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
+#include "lifetime.hpp"
 #include "office.hpp"
 
 using namespace keyherd;
@@ -35,11 +34,6 @@ class Weeks {
                 std::string(kind.issuer) + "\n"),
         random_(seed),
         by_name_(kind.by_name) {
-    office_.world->files.fault = [this](std::string_view operation, const std::string&) -> Status {
-      return disk_full_ && operation == "write_atomic"
-                 ? Status(fail(ErrorCode::no_space, "the disk is full"))
-                 : Status();
-    };
     office_.watching = false;
     office_.consumes = false;
     office_.open();
@@ -98,7 +92,7 @@ class Weeks {
       set_outage(chance(0.4)   ? sandbox::Outage::error_503
                  : chance(0.5) ? sandbox::Outage::unauthorized
                                : sandbox::Outage::drop);
-    disk_full_ = chance(0.1);
+    office_.world->disk_full = chance(0.1);
     office_.world->store_fails = chance(0.1);
     follows_ = !chance(0.15);
     if (chance(0.3)) {
@@ -115,7 +109,7 @@ class Weeks {
   void settle() {
     office_.sandbox->set_admin_plan("alpha", {});
     set_outage(sandbox::Outage::none);
-    disk_full_ = false;
+    office_.world->disk_full = false;
     office_.world->store_fails = false;
     follows_ = true;
     office_.watching = false;
@@ -199,7 +193,6 @@ class Weeks {
   Office office_;
   SeededRandom random_;
   bool by_name_;
-  bool disk_full_ = false;
   bool follows_ = true;
   std::string key_;
   Secret secret_;
@@ -216,14 +209,11 @@ class Weeks {
 // of KEYHERD_POOL_SEED.
 TEST_CASE("whatever happens to an issuer's keys, none is forgotten and the published one works",
           "[simulation][issued]") {
-  const char* long_run = std::getenv("KEYHERD_POOL_DAYS");
-  const int days = long_run != nullptr ? std::stoi(long_run) : 5;
-  const char* seed = std::getenv("KEYHERD_POOL_SEED");
-  const auto chosen = static_cast<std::uint32_t>(seed != nullptr ? std::stoul(seed) : 5);
+  const auto [days, long_seed] = lifetime(5);
   const Kind kind = GENERATE(kProvision, kSlot);
-  Weeks weeks(long_run != nullptr ? chosen : GENERATE(1U, 2U), kind);
+  Weeks weeks(long_seed ? *long_seed : GENERATE(1U, 2U), kind);
   weeks.live(days);
-  if (long_run != nullptr)
+  if (long_seed)
     WARN(kind.mode << ": " << weeks.counts().made << " keys made, " << weeks.counts().ended
                    << " ended; the process died " << weeks.deaths() << " times; " << weeks.watched
                    << " minutes watched in " << days << " days");

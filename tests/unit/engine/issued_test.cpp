@@ -265,11 +265,7 @@ TEST_CASE("a new secret that cannot be published is ended, but not while nothing
   Office office;
   office.watching = false;
   office.open();
-  bool disk_full = true;
-  office.world->files.fault = [&](std::string_view operation, const std::string&) -> Status {
-    return disk_full && operation == "write_atomic" ? Status(fail(ErrorCode::no_space, "full"))
-                                                    : Status();
-  };
+  office.world->disk_full = true;
   office.rotate();
   office.run(minutes(5));
   CHECK(office.rotations().at(0).state == RotationState::rolled_back);
@@ -284,7 +280,7 @@ TEST_CASE("a new secret that cannot be published is ended, but not while nothing
   office.run(minutes(10));
   CHECK(office.world->state("b") == model::KeyState::healthy);
   CHECK(office.counts().made == 3);
-  disk_full = false;
+  office.world->disk_full = false;
   office.consumes = true;
   office.run(minutes(5));
   CHECK(office.world->active("prod") == "b");

@@ -8,8 +8,8 @@
 
 #include <array>
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
+#include "lifetime.hpp"
 #include "world.hpp"
 
 using namespace keyherd;
@@ -59,11 +59,6 @@ class Days {
  public:
   explicit Days(std::uint32_t seed) : world_(config(0)), random_(seed) {
     world_.transport.set_rule([this](const RecordedRequest& request) { return reply(request); });
-    world_.files.fault = [this](std::string_view operation, const std::string&) -> Status {
-      return disk_full_ && operation == "write_atomic"
-                 ? Status(fail(ErrorCode::no_space, "the disk is full"))
-                 : Status();
-    };
     world_.start();
     world_.advance(5min);
   }
@@ -109,7 +104,7 @@ class Days {
       if (chance(cloud == 0 ? 0.003 : 0.05))
         cloud = cloud != 0 ? 0 : chance(0.5) ? 503 : 401;
     }
-    disk_full_ = chance(disk_full_ ? 0.8 : 0.005);
+    world_.disk_full = chance(world_.disk_full ? 0.8 : 0.005);
     world_.store_fails = chance(world_.store_fails ? 0.7 : 0.005);
     if (chance(0.003))
       world_.clock.step_wall(std::chrono::seconds(below(7'200) - 3'600));
@@ -171,7 +166,7 @@ class Days {
   void make_peace() {
     world_.provider.status.clear();
     clouds_ = {};
-    disk_full_ = false;
+    world_.disk_full = false;
     world_.store_fails = false;
     for (const char* pool : kPools)
       call([&](auto& engine, Instant now) {
@@ -227,7 +222,7 @@ class Days {
     if (state.generation == seen.generation)
       CHECK(state.active == seen.active);
     const std::string path = pool + ".json";
-    if (running == 0 && world_.files.exists(path) && !disk_full_ && !world_.store_fails) {
+    if (running == 0 && world_.files.exists(path) && !world_.disk_full && !world_.store_fails) {
       const auto file = world_.file(path);
       if (file["generation"] == state.generation)
         CHECK(file["key"] == state.active);
@@ -276,11 +271,7 @@ class Days {
       return fail(ErrorCode::timeout, "no answer within 10 s");
     if (status == 200)
       return world_.provider.answer_well(request);
-    net::HttpResponse response;
-    response.status = status;
-    response.latency = 80ms;
-    response.body = R"({"error":{"message":"refused","type":"x","code":"y"}})";
-    return response;
+    return told_off(status);
   }
 
   struct Seen {
@@ -293,7 +284,6 @@ class Days {
   World world_;
   SeededRandom random_;
   std::array<int, 2> clouds_{};
-  bool disk_full_ = false;
   std::map<std::string, Seen> seen_;
 };
 
@@ -302,13 +292,10 @@ class Days {
 // Two days of three chances; or as many as KEYHERD_POOL_DAYS says of the one of KEYHERD_POOL_SEED.
 TEST_CASE("whatever people do to pools in whatever weather, each has one truth, and comes to peace",
           "[simulation][operated]") {
-  const char* long_run = std::getenv("KEYHERD_POOL_DAYS");
-  const int days = long_run != nullptr ? std::stoi(long_run) : 2;
-  const char* seed = std::getenv("KEYHERD_POOL_SEED");
-  const auto chosen = static_cast<std::uint32_t>(seed != nullptr ? std::stoul(seed) : 5);
-  Days lived(long_run != nullptr ? chosen : GENERATE(1U, 2U, 3U));
+  const auto [days, long_seed] = lifetime(2);
+  Days lived(long_seed ? *long_seed : GENERATE(1U, 2U, 3U));
   lived.live(days);
-  if (long_run != nullptr)
+  if (long_seed)
     WARN(lived.acts << " acts, " << lived.reloads << " reloads in " << days << " days");
   CHECK(lived.acts > 50 * days);
   CHECK(lived.reloads > days);

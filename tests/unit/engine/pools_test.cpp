@@ -205,10 +205,14 @@ TEST_CASE("a pool that is taken away and brought back goes on from its generatio
   world.advance(1h);
   CHECK(model::find_pool(*world.snapshot(), "prod") == nullptr);
   expect_return();
+  world.call([](engine::Engine& engine, Instant now) {
+    REQUIRE(engine.freeze("prod", {true, std::nullopt, "api:admin", ""}, now));
+  });
   REQUIRE(world.reload(without));
   world.start();
   world.advance(1min);
   expect_return();
+  CHECK(world.pool("prod").freeze);
 }
 
 TEST_CASE("what is under way in a pool that is taken away ends, and whoever asked for it hears") {

@@ -4,8 +4,8 @@
 // not work, while another would, for longer than docs/rotation.md says.
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
+#include "lifetime.hpp"
 #include "world.hpp"
 
 using namespace keyherd;
@@ -29,23 +29,10 @@ constexpr auto kByProbes = kToNextProbe + 2min;
 // The same where a busy consumer's log is read; a glance may come just after it.
 constexpr auto kByLogs = 1min + kGlance;
 
-net::HttpResponse told_off(int status) {
-  net::HttpResponse response;
-  response.status = status;
-  response.latency = 80ms;
-  response.body = R"({"error":{"message":"no","type":"t","code":"c"}})";
-  return response;
-}
-
 class Years {
  public:
   explicit Years(std::uint32_t seed) : world_(config()), random_(seed) {
     world_.transport.set_rule([this](const RecordedRequest& request) { return reply(request); });
-    world_.files.fault = [this](std::string_view operation, const std::string&) -> Status {
-      const bool writes = operation == "write_atomic";
-      return writes && disk_full_ ? Status(fail(ErrorCode::no_space, "the disk is full"))
-                                  : Status();
-    };
     world_.start();
     world_.advance(30min);
   }
@@ -133,7 +120,7 @@ path = "usage.jsonl"
       if (chance(0.05))
         clouds = chance(0.5) ? Clouds::overloaded : Clouds::refusing;
     }
-    disk_full_ = chance(0.03);
+    world_.disk_full = chance(0.03);
     world_.store_fails = chance(0.02);
     world_.audit_log_fails = chance(0.05);
     if (chance(0.03))
@@ -150,10 +137,10 @@ path = "usage.jsonl"
   static int number_of(const std::string& key) { return std::stoi(key.substr(1)); }
 
   void calm() {
-    if (clouds_ != std::array<Clouds, 2>{} || disk_full_ || world_.store_fails)
+    if (clouds_ != std::array<Clouds, 2>{} || world_.disk_full || world_.store_fails)
       calm_since_ = world_.clock.now().steady;
     clouds_ = {};
-    disk_full_ = false;
+    world_.disk_full = false;
     world_.store_fails = false;
     world_.audit_log_fails = false;
   }
@@ -223,7 +210,8 @@ path = "usage.jsonl"
   void glance() {
     look_at_providers();
     const SteadyTime now = world_.clock.now().steady;
-    const bool stormy = clouds_ != std::array<Clouds, 2>{} || disk_full_ || world_.store_fails;
+    const bool stormy =
+        clouds_ != std::array<Clouds, 2>{} || world_.disk_full || world_.store_fails;
     for (const Pool& pool : pools_) {
       const int active = number_of(world_.active(pool.id));
       auto since = must_leave_since(pool, active);
@@ -273,7 +261,6 @@ path = "usage.jsonl"
   SeededRandom random_;
   std::array<Key, kPoolKeys> keys_{};
   std::array<Clouds, 2> clouds_{};
-  bool disk_full_ = false;
   int lines_ = 0;  // in the log
   SteadyTime calm_since_{};
   std::array<SteadyTime, 2> unserved_at_{};  // by provider: when last none of its keys was served
@@ -286,13 +273,10 @@ path = "usage.jsonl"
 // the one of KEYHERD_POOL_SEED, or else 5.
 TEST_CASE("no pool stays on a key that does not work while another does, for longer than promised",
           "[simulation][pools]") {
-  const char* long_run = std::getenv("KEYHERD_POOL_DAYS");
-  const int days = long_run != nullptr ? std::stoi(long_run) : 12;
-  const char* seed = std::getenv("KEYHERD_POOL_SEED");
-  const auto chosen = static_cast<std::uint32_t>(seed != nullptr ? std::stoul(seed) : 5);
-  Years years(long_run != nullptr ? chosen : GENERATE(1U, 2U, 3U));
+  const auto [days, long_seed] = lifetime(12);
+  Years years(long_seed ? *long_seed : GENERATE(1U, 2U, 3U));
   years.live(days);
-  if (long_run != nullptr)
+  if (long_seed)
     WARN("longest on a dead key: by probes " << years.longest_of[0] / 1s << " s, by logs "
                                              << years.longest_of[1] / 1s << " s; " << years.deaths
                                              << " deaths of active keys in " << days << " days");

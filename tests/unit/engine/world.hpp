@@ -29,6 +29,14 @@ namespace keyherd::test {
 
 // How the provider treats each secret, and whether it is up at all. It refuses secrets that are not
 // of this world.
+inline net::HttpResponse told_off(int status) {
+  net::HttpResponse response;
+  response.status = status;
+  response.latency = std::chrono::milliseconds(80);
+  response.body = R"({"error":{"message":"refused","type":"x","code":"y"}})";
+  return response;
+}
+
 struct FakeProvider {
   std::map<std::string, int> status;  // by secret; absent: 200
   int outage = 0;                     // answers everybody with this
@@ -51,12 +59,9 @@ struct FakeProvider {
     const int code = outage != 0 ? outage : found == status.end() ? known : found->second;
     if (code == 200)
       return answer_well(request);
-    net::HttpResponse response;
-    response.status = code;
-    response.latency = std::chrono::milliseconds(80);
+    net::HttpResponse response = told_off(code);
     if (code == 429 && !retry_after.empty())
       response.headers.emplace("retry-after", retry_after);
-    response.body = R"({"error":{"message":"refused","type":"x","code":"y"}})";
     return response;
   }
 
@@ -129,6 +134,11 @@ class World : public engine::Effects {
   explicit World(std::string config)
       : store(store::make_memory_store()), config_(std::move(config)) {
     transport.set_rule([this](const RecordedRequest& request) { return provider.answer(request); });
+    files.fault = [this](std::string_view operation, const std::string&) -> Status {
+      return disk_full && operation == "write_atomic"
+                 ? Status(fail(ErrorCode::no_space, "the disk is full"))
+                 : Status();
+    };
   }
 
   // A new process on what the store has.
@@ -293,6 +303,7 @@ class World : public engine::Effects {
   std::unique_ptr<audit::Journal> journal = audit::make_memory_journal();
   int published_steps = 0;
   bool store_fails = false;
+  bool disk_full = false;  // no file can be published
   bool audit_log_fails = false;
   std::vector<model::AuditEntry> audited() const { return journal->read({}).value(); }
 
