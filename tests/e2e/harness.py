@@ -39,6 +39,15 @@ def memory_mb(pid, field="VmRSS"):
     return int(re.search(rf"^{field}:\s+(\d+) kB$", status, re.M).group(1)) / 1024
 
 
+def open_files(pid):
+    """The paths of its descriptors; one that is closed meanwhile is left out."""
+    paths = []
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            paths.append(os.readlink(link))
+    return paths
+
+
 def wait_until(condition, what, timeout=20.0, every=0.02):
     """Polls until condition() is true and returns what it returned; fails with `what` otherwise."""
     deadline = time.monotonic() + timeout

@@ -75,9 +75,8 @@ class Provision(EndToEnd):
     def end(self, traced):
         """The agent first: without its tracer it would run on."""
         pid = traced.process.pid
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
-        for child in children.read_text().split() if children.exists() else []:
-            with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may have ended
+            for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 os.kill(int(child), signal.SIGKILL)
         traced.wait()
 

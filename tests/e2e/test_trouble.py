@@ -9,7 +9,8 @@ import subprocess
 import time
 import unittest
 
-from harness import (IS_ROOT, KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, utc_now, wait_until)
+from harness import (IS_ROOT, KEYHERD, Agent, EndToEnd, environment_for, http_request, key_config, main, open_files, utc_now,
+                     wait_until)
 
 LONG = os.environ.get("KEYHERD_LONG") == "1"
 
@@ -144,8 +145,7 @@ class Trouble(EndToEnd):
             nonlocal most_open
             # It answers, also while it reads.
             self.assertEqual(http_request("GET", agent.url("/-/healthy"))[0], 200)
-            links = [fd for fd in pathlib.Path(f"/proc/{agent.program.process.pid}/fd").iterdir() if os.path.lexists(fd)]
-            most_open = max(most_open, sum("/logs/" in os.readlink(fd) for fd in links if os.path.lexists(fd)))
+            most_open = max(most_open, sum("/logs/" in path for path in open_files(agent.program.process.pid)))
             return self.tokens(agent) == tokens
 
         wait_until(lambda: is_read(3 * files), "all files are read", 60)
@@ -231,8 +231,7 @@ class Trouble(EndToEnd):
         self.wait_tokens(agent, 11)
         if not LONG:  # the grace is a minute; the unit tests hold it on a clock of their own
             return
-        held = lambda: any(os.readlink(fd).startswith(str(log)) for fd in pathlib.Path(f"/proc/{agent.program.process.pid}/fd").iterdir()
-                           if fd.is_symlink() and os.path.lexists(fd))
+        held = lambda: any(path.startswith(str(log)) for path in open_files(agent.program.process.pid))
         wait_until(lambda: not held(), "the file is closed", 90, 0.5)
 
 
