@@ -34,7 +34,7 @@ bool may_see_entry(const model::Snapshot& snapshot, const Principal& who,
 }
 
 json timeline_json(const TimelineEvent& event) {
-  json object{{"at", format_rfc3339(event.at)}, {"what", event.what}, {"text", event.text}};
+  json object{{"at", format_event_time(event.at)}, {"what", event.what}, {"text", event.text}};
   add_known(object, {{"pool", event.pool}, {"key", event.key}, {"actor", event.actor}});
   return object;
 }
@@ -65,7 +65,7 @@ Status read_subject(const model::Snapshot& snapshot, const Principal& who,
 
 json audit_json(const model::AuditEntry& entry) {
   json object{{"seq", entry.seq},
-              {"at", format_rfc3339(entry.at)},
+              {"at", format_event_time(entry.at)},
               {"actor", entry.actor},
               {"act", model::to_string(entry.act)},
               {"text", entry.text}};

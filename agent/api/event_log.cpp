@@ -17,7 +17,7 @@ namespace {
 
 class Changes {
  public:
-  explicit Changes(WallTime at) : at_(format_rfc3339(at)) {}
+  explicit Changes(WallTime at) : at_(format_event_time(at)) {}
 
   void add(std::string_view type, json data, std::string key = "", std::string pool = "") {
     data["at"] = at_;

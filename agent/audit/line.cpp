@@ -33,7 +33,7 @@ Line make_line(const model::AuditEntry& entry) {
   Line line;
   line.seq = entry.seq;
   line.content = "{\"seq\":" + std::to_string(entry.seq);
-  add(line.content, "at", format_rfc3339(entry.at));
+  add(line.content, "at", format_event_time(entry.at));
   add(line.content, "actor", entry.actor);
   add(line.content, "act", std::string(model::to_string(entry.act)));
   add(line.content, "provider", entry.provider);

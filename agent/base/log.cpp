@@ -74,7 +74,7 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  private:
   std::string render(const spdlog::details::log_msg& message, const std::string& text) const {
     const std::string time =
-        format_rfc3339(std::chrono::time_point_cast<WallTime::duration>(message.time));
+        format_event_time(std::chrono::time_point_cast<WallTime::duration>(message.time));
     if (format_ == LogFormat::json)
       return dump_json({{"ts", time}, {"level", name_of(message.level)}, {"message", text}});
     return time + " " + std::string(name_of(message.level)) + ": " + text;

@@ -102,18 +102,22 @@ Error bad_duration(std::string_view text) {
 }  // namespace
 
 std::string format_rfc3339(WallTime time) {
+  std::string text = format_event_time(time);
+  if (text.ends_with(".000Z"))
+    text.replace(text.size() - 5, 4, "");
+  return text;
+}
+
+std::string format_event_time(WallTime time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   const auto day = std::chrono::floor<std::chrono::days>(seconds);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
   const auto millis = std::chrono::floor<std::chrono::milliseconds>(time - seconds).count();
-  std::string text =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
-  if (millis != 0)
-    text += fmt::format(".{:03}", millis);
-  return text + "Z";
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     millis);
 }
 
 Result<WallTime> parse_rfc3339(std::string_view text) {

@@ -14,11 +14,12 @@ namespace keyherd {
 
 // "2026-11-23T10:15:30Z", with milliseconds only when they are not zero. Years 1 to 9999.
 std::string format_rfc3339(WallTime time);
+// For what happened: always with milliseconds, so that lines line up and sort as text.
+std::string format_event_time(WallTime time);
 
 // Date, 'T' or space, time, optional fraction (kept to nanoseconds), then 'Z' or ±hh:mm. A missing
 // zone, an impossible date (2026-02-30) and years before 1970 or after 2261 are errors. A leap
-// second
-// (:60) is read as the next minute's :00.
+// second (:60) is read as the next minute's :00.
 Result<WallTime> parse_rfc3339(std::string_view text);
 
 // One or more of <number><unit>, units ns us ms s m h d w, largest first or not, whole numbers or

@@ -39,7 +39,7 @@ void add_evidence(Events& events, const std::string& key,
   std::size_t open = 0;
   const auto close = [&] {
     if (count > 1)
-      events[open].text += fmt::format(" ({} times, until {})", count, format_rfc3339(last));
+      events[open].text += fmt::format(" ({} times, until {})", count, format_event_time(last));
   };
   for (auto one = newest_first.rbegin(); one != newest_first.rend(); ++one) {
     const bool is_probe = one->source == model::EvidenceSource::probe;

@@ -105,7 +105,7 @@ int list_entries(Context& context, const AuditChoice& options) {
   }
   Table table({"ENTRY", "AT", "BY", "ACT", "ABOUT", "TEXT"});
   for (const model::AuditEntry& entry : *entries)
-    table.add({Cell::number(std::to_string(entry.seq)), format_rfc3339(entry.at), entry.actor,
+    table.add({Cell::number(std::to_string(entry.seq)), format_event_time(entry.at), entry.actor,
                std::string(model::to_string(entry.act)), subject_of(entry), entry.text});
   table.print(context);
   return kFine;

@@ -34,6 +34,8 @@ TEST_CASE("times that do not exist or lack a zone are refused with a hint") {
 TEST_CASE("times are written in UTC, with milliseconds only where there are some") {
   CHECK(format_rfc3339(from_unix_nanos(0)) == "1970-01-01T00:00:00Z");
   CHECK(format_rfc3339(from_unix_nanos(1795428930'250'000'000)) == "2026-11-23T10:15:30.250Z");
+  CHECK(format_event_time(from_unix_nanos(0)) == "1970-01-01T00:00:00.000Z");
+  CHECK(format_event_time(from_unix_nanos(1795428930'007'999'999)) == "2026-11-23T10:15:30.007Z");
 }
 
 TEST_CASE("durations are sums of number and unit") {
