@@ -47,6 +47,14 @@ bool shows_money(const Record& record, const Evidence& evidence) {
   return never_paid(record) && !record.cooldown.ends;
 }
 
+// Logs cut times off, at the second or the millisecond: a line that bears the very second of a
+// success may be of any part of it.
+bool is_surely_before(WallTime line, WallTime success) {
+  if (line == std::chrono::floor<std::chrono::seconds>(line))
+    return line < std::chrono::floor<std::chrono::seconds>(success);
+  return line < std::chrono::floor<std::chrono::milliseconds>(success);
+}
+
 // A permission that was missing for one kind of request is not shown by another kind.
 bool shows_permission(const Record& record, const Evidence& evidence) {
   return shows_use(evidence) || never_paid(record) || evidence.probe == record.degraded_by;
@@ -124,9 +132,9 @@ void count_success(Record& record, const Evidence& evidence, const Moment& momen
   model::KeyHealth& health = record.health;
   ++health.consecutive_successes;
   health.auth_strikes = 0;
-  // Never in the future, where a line's writer or a step of the clock may have put it: it would
-  // outdate every failure until then.
-  const WallTime at = std::min(evidence.at, moment.now.wall);
+  // What a probe shows held when it was sent. Never in the future, where a line's writer or a step
+  // of the clock may have put it: it would outdate every failure until then.
+  const WallTime at = std::min(evidence.at - evidence.latency, moment.now.wall);
   const bool later = health.last_success_at && *health.last_success_at <= moment.now.wall;
   health.last_success_at = later ? std::max(*health.last_success_at, at) : at;
   if (evidence.source == EvidenceSource::probe)
@@ -284,7 +292,7 @@ bool is_relevant(const Record& record, const Evidence& evidence, const Moment& m
   if (evidence.verdict == Verdict::ok)
     return !record.trouble || moment.happened >= record.trouble->last;
   const auto& success = record.health.last_success_at;
-  return !success || *success > moment.now.wall || evidence.at >= *success;
+  return !success || *success > moment.now.wall || !is_surely_before(evidence.at, *success);
 }
 
 bool is_outvoted(const Record& record, const Evidence& evidence, const Moment& moment) {

@@ -16,8 +16,8 @@ struct Move {
   std::string why;
 };
 
-// Log lines and reports that are more than 10 minutes old, or older than what is known since, are
-// history: they change nothing.
+// Log lines and reports that are more than 10 minutes old, or surely older than what is known
+// since, are history: they change nothing.
 bool is_relevant(const Record& record, const model::Evidence& evidence, const Moment& moment);
 
 // Counts the evidence: successes, failures, strikes, trouble. No state changes here.

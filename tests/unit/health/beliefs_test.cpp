@@ -133,6 +133,42 @@ TEST_CASE("log lines that are old, or older than a success, change nothing") {
   CHECK(herd.health("k1").auth_strikes == 1);
 }
 
+TEST_CASE("a refusal of the very second or millisecond of a success is news: logs cut times off") {
+  struct Case {
+    std::chrono::nanoseconds success;  // after a whole second; the line is read 900 ms later
+    std::chrono::nanoseconds line;     // the time that it bears, after that same second
+    bool news;
+  };
+  for (const Case& one :
+       {Case{700ms, 0ms, true}, Case{700ms, -1s, false}, Case{700'090us, 700ms, true},
+        Case{700'090us, 699ms, false}, Case{700ms, 701ms, true}}) {
+    CAPTURE(one.success.count(), one.line.count());
+    Herd herd(2);
+    REQUIRE(herd.now().wall == std::chrono::floor<std::chrono::seconds>(herd.now().wall));
+    herd.wait(one.success);
+    herd.probe("k1", Verdict::ok);
+    herd.wait(900ms);
+    herd.log("k1", Verdict::invalid_key, 3, one.success + 900ms - one.line);
+    CHECK(herd.state("k1") == (one.news ? KeyState::dead : KeyState::healthy));
+  }
+}
+
+TEST_CASE("a probe shows what held when it was sent, not when it was answered") {
+  Herd herd(2);
+  herd.wait(10s);
+  model::Evidence slow;
+  slow.key = "k1";
+  slow.verdict = Verdict::ok;
+  slow.at = herd.now().wall;
+  slow.latency = 8s;
+  herd.tracker().observe(slow, herd.now());
+  CHECK(herd.health("k1").last_success_at == herd.now().wall - 8s);
+  CHECK(herd.log("k1", Verdict::invalid_key, 3, 9s).empty());
+  herd.wait(1s);
+  herd.log("k1", Verdict::invalid_key, 3, 6s);
+  CHECK(herd.state("k1") == KeyState::dead);
+}
+
 TEST_CASE("lines dated in the future count as of now") {
   Herd herd = Herd::healthy(2);
   herd.log("k1", Verdict::invalid_key, 3, -1h);
