@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -62,9 +63,13 @@ def wait_until(condition, what, timeout=20.0, every=0.02):
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Below those that the kernel gives to connections (net.ipv4.ip_local_port_range): no client takes it before
+    a program listens on it, or while one restarts."""
+    for port in random.sample(range(10_000, 32_000), 1_000):
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a thousand ports are in use")
 
 
 def http_request(method, url, body=None, token=None, timeout=10):
