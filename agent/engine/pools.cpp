@@ -63,11 +63,11 @@ void Pools::configure(std::shared_ptr<const Setup> setup, Instant now) {
 void Pools::restore(const store::State& state, Instant now) {
   recent_.reset();
   for (const auto& [id, pool] : state.pools)
-    known(id, now).state = pool;
+    find_or_add_absent(id, now).state = pool;
   for (const auto& [id, totals] : state.pool_totals)
-    known(id, now).totals = totals;
+    find_or_add_absent(id, now).totals = totals;
   for (const model::Rotation& rotation : state.rotations) {
-    Record& record = known(rotation.pool, now);
+    Record& record = find_or_add_absent(rotation.pool, now);
     record.history.push_back(rotation);
     const auto committed = rotation::committed_at(rotation);
     if (!committed)
@@ -111,7 +111,8 @@ void Pools::restore(const store::State& state, Instant now) {
   }
   for (auto& [id, record] : absent_) {
     end_rows(record, rotation::is_in_progress, now);
-    // Until a next start it might have come back for these.
+    // Also those that retire a last key, as the ones above may now: the run in which the pool could
+    // come back for them is over.
     end_rows(
         record, [](const auto& row) { return !model::is_final(row.state); }, now);
   }
@@ -369,8 +370,8 @@ void Pools::proceed(Record& record, rotation::Transition transition, Instant now
 
 void Pools::after_commit(const std::string& pool, const rotation::Transition& transition,
                          Instant now) {
+  Record& record = *find(pool);
   const bool configured = records_.contains(pool);  // else a reload took it away meanwhile
-  Record& record = configured ? records_.at(pool) : absent_.at(pool);
   if (transition.pool) {
     record.state = *transition.pool;
     record.deciding = false;

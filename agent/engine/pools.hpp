@@ -151,7 +151,7 @@ class Pools {
   void end_rows(Record& record, const std::function<bool(const model::Rotation&)>& ends,
                 Instant now);
   Record* find(const std::string& pool);  // whether it is configured or not; null: never known
-  Record& known(const std::string& pool, Instant now);
+  Record& find_or_add_absent(const std::string& pool, Instant now);
   // pools_audit.cpp: what is told to the audit log.
   void note_steps(const Record& record, const model::Rotation& rotation, Instant now);
   void note_refusal(const Record& record, const rotation::Refusal& refusal,

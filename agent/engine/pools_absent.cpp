@@ -12,8 +12,8 @@ Pools::Record* Pools::find(const std::string& pool) {
   return absent == absent_.end() ? nullptr : &absent->second;
 }
 
-// For what the store knows of a pool, whether it is configured or not.
-Pools::Record& Pools::known(const std::string& pool, Instant now) {
+// For what the store has of a pool: one that is not configured was so in an earlier run.
+Pools::Record& Pools::find_or_add_absent(const std::string& pool, Instant now) {
   if (Record* record = find(pool))
     return *record;
   Record& record = absent_[pool];
@@ -24,7 +24,8 @@ Pools::Record& Pools::known(const std::string& pool, Instant now) {
 }
 
 // What was under way ends here, for people to see: nobody would take its next step. The last key of
-// one that is live is still retired, should the pool come back.
+// one that is live is still retired, should the pool come back. What only a configured pool has,
+// its schedule and what it waits for, is left behind.
 void Pools::leave(const std::string& id, Record record, Instant now) {
   end_rows(record, rotation::is_in_progress, now);
   Record left;

@@ -350,10 +350,10 @@ void Pools::secret_ended(const Credential& credential, std::shared_ptr<const Sec
 // The row that waits for this credential, if there is one.
 void Pools::close_row(const Credential& credential, bool called_off, const std::string& note,
                       Instant now) {
-  Record* known = find(credential.pool);
-  if (known == nullptr)
+  Record* found = find(credential.pool);
+  if (found == nullptr)
     return;
-  Record& record = *known;
+  Record& record = *found;
   record.dirty = true;
   for (const model::Rotation& row : record.history) {
     if (row.id != credential.rotation || row.state != model::RotationState::retiring)

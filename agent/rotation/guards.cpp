@@ -181,7 +181,7 @@ Refusal in_progress(const Situation& situation, const model::Rotation& current) 
       std::nullopt, std::nullopt};
 }
 
-std::map<std::string_view, WallTime> set_aside(const Situation& situation) {
+SetAside set_aside(const Situation& situation) {
   struct Refusals {
     WallTime last;
     int in_a_row = 0;
@@ -196,7 +196,7 @@ std::map<std::string_view, WallTime> set_aside(const Situation& situation) {
     if (!of_key.ended && ++of_key.in_a_row == 1)
       of_key.last = rotation.updated_at;
   }
-  std::map<std::string_view, WallTime> until;
+  SetAside until;
   for (const auto& [key, of_key] : refused) {
     const WallTime end = of_key.last + back_off(of_key.in_a_row);
     if (of_key.in_a_row > 0 && situation.now >= of_key.last && situation.now < end)

@@ -25,7 +25,8 @@ std::optional<Refusal> held_back(const Situation& situation, const Request& requ
 // The keys that a rotation has just not proven, and until when automation takes others. What was
 // found may say nothing of the key (its provider is overloaded), and then the planner would choose
 // it again at once, and again.
-std::map<std::string_view, WallTime> set_aside(const Situation& situation);
+using SetAside = std::map<std::string_view, WallTime>;
+SetAside set_aside(const Situation& situation);
 
 // What is said to whoever wants another while this one runs.
 Refusal in_progress(const Situation& situation, const model::Rotation& current);

@@ -86,8 +86,7 @@ void put_last(Choices& ranked, const Request& request, const Situation& situatio
 }
 
 // The fit keys, without those set aside if there are any others.
-Choices choices(const Situation& situation, const Request& request) {
-  const auto aside = set_aside(situation);
+Choices choices(const Situation& situation, const Request& request, const SetAside& aside) {
   const auto ready = [&](Choices fit) {
     std::erase_if(fit, [&](const Candidate* one) { return aside.contains(one->key); });
     return fit;
@@ -103,8 +102,8 @@ Choices choices(const Situation& situation, const Request& request) {
   return proven.empty() ? at_need : proven;
 }
 
-Choices ranked_choices(const Situation& situation, const Request& request) {
-  Choices fit = choices(situation, request);
+Choices ranked_choices(const Situation& situation, const Request& request, const SetAside& aside) {
+  Choices fit = choices(situation, request, aside);
   Choices ranked =
       rank(situation.pool.strategy, situation.members, std::move(fit), situation.state.active);
   if (const Candidate* active = find(situation.members, situation.state.active);
@@ -215,7 +214,7 @@ tl::expected<const Candidate*, Refusal> free_slot(const Situation& situation) {
 // Whether the rotation is to be made by a new secret: unless a working key is there for one that
 // fails, or a person names one.
 tl::expected<const Candidate*, Refusal> choose_slot(const Situation& situation,
-                                                    const Request& request) {
+                                                    const Request& request, const SetAside& aside) {
   if (!model::makes_secrets(situation.pool.mode))
     return nullptr;
   if (request.to) {
@@ -224,23 +223,23 @@ tl::expected<const Candidate*, Refusal> choose_slot(const Situation& situation,
         named != nullptr && named->slot == Candidate::Slot::free && !named->secret_loaded;
     return empty ? named : nullptr;
   }
-  if (request.urgent && !ranked_choices(situation, request).empty())
+  if (request.urgent && !ranked_choices(situation, request, aside).empty())
     return nullptr;
   return free_slot(situation);
 }
 
-tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const Request& request) {
+tl::expected<const Candidate*, Refusal> choose(const Situation& situation, const Request& request,
+                                               const SetAside& aside) {
   if (request.to)
     return named_choice(situation, request);
-  const Choices ranked = ranked_choices(situation, request);
+  const Choices ranked = ranked_choices(situation, request, aside);
   if (ranked.empty())
     return tl::unexpected(nowhere_to_go(situation, request));
   return ranked.front();
 }
 
 std::optional<Refusal> too_soon_again(const Situation& situation, const Request& request,
-                                      const Candidate& to) {
-  const auto aside = set_aside(situation);
+                                      const Candidate& to, const SetAside& aside) {
   const auto found = aside.find(to.key);
   if (found == aside.end() || request.by_person)
     return std::nullopt;
@@ -279,7 +278,8 @@ std::string_view to_string(Guard guard) {
 tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& request) {
   if (auto refusal = held_back(situation, request))
     return tl::unexpected(std::move(*refusal));
-  const auto slot = choose_slot(situation, request);
+  const SetAside aside = set_aside(situation);
+  const auto slot = choose_slot(situation, request, aside);
   if (!slot)
     return tl::unexpected(slot.error());
   const bool mint = *slot != nullptr;
@@ -287,11 +287,11 @@ tl::expected<Plan, Refusal> plan(const Situation& situation, const Request& requ
   // Nothing is gained by beginning anew what is on its way.
   if (mint && overtaken != nullptr)
     return tl::unexpected(in_progress(situation, *overtaken));
-  const auto chosen = mint ? slot : choose(situation, request);
+  const auto chosen = mint ? slot : choose(situation, request, aside);
   if (!chosen)
     return tl::unexpected(chosen.error());
   if (!mint) {  // a new secret is another matter
-    if (auto refusal = too_soon_again(situation, request, **chosen))
+    if (auto refusal = too_soon_again(situation, request, **chosen, aside))
       return tl::unexpected(std::move(*refusal));
   }
   if (auto refusal = leaves_too_few(situation, request, **chosen))

@@ -1,26 +1,32 @@
 #pragma once
 
-// How long a simulation lives, and with which chances: as it says itself, or one long life of
+// How long a simulation lives, and with which chances: some short lives, or a long one of
 // KEYHERD_POOL_DAYS with the seed KEYHERD_POOL_SEED, or else 5 (ctest -L long).
 
 #include <cstdint>
 #include <cstdlib>
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace keyherd::test {
 
-struct Lifetime {
+struct Life {
   int days;
-  std::optional<std::uint32_t> long_seed;  // of a long life
+  std::uint32_t seed;
+  bool is_long;  // its figures are worth telling
 };
 
-inline Lifetime lifetime(int usual_days) {
-  const char* days = std::getenv("KEYHERD_POOL_DAYS");
-  const char* seed = std::getenv("KEYHERD_POOL_SEED");
-  if (days == nullptr)
-    return {usual_days, std::nullopt};
-  return {std::stoi(days), static_cast<std::uint32_t>(seed != nullptr ? std::stoul(seed) : 5)};
+// For GENERATE(from_range(…)): `count` lives of so many days, or the long one.
+inline std::vector<Life> lives(int count, int days) {
+  if (const char* long_days = std::getenv("KEYHERD_POOL_DAYS")) {
+    const char* seed = std::getenv("KEYHERD_POOL_SEED");
+    return {{std::stoi(long_days),
+             seed != nullptr ? static_cast<std::uint32_t>(std::stoul(seed)) : 5U, true}};
+  }
+  std::vector<Life> all;
+  for (std::uint32_t seed = 1; seed <= static_cast<std::uint32_t>(count); ++seed)
+    all.push_back({days, seed, false});
+  return all;
 }
 
 }  // namespace keyherd::test

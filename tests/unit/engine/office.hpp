@@ -56,8 +56,11 @@ class Office {
     });
   }
 
-  void reload(const std::string& config) {
-    survive([&] { static_cast<void>(world->reload(config)); });
+  // Whether the configuration was taken over before the process died, if it did.
+  bool reload(const std::string& config) {
+    bool done = false;
+    survive([&] { done = world->reload(config).has_value(); });
+    return done;
   }
 
   [[nodiscard]] bool has_file() const { return world->files.stat("prod.json").has_value(); }

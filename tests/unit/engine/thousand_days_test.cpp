@@ -273,10 +273,10 @@ path = "usage.jsonl"
 // the one of KEYHERD_POOL_SEED, or else 5.
 TEST_CASE("no pool stays on a key that does not work while another does, for longer than promised",
           "[simulation][pools]") {
-  const auto [days, long_seed] = lifetime(12);
-  Years years(long_seed ? *long_seed : GENERATE(1U, 2U, 3U));
+  const auto [days, seed, is_long] = GENERATE(from_range(lives(3, 12)));
+  Years years(seed);
   years.live(days);
-  if (long_seed)
+  if (is_long)
     WARN("longest on a dead key: by probes " << years.longest_of[0] / 1s << " s, by logs "
                                              << years.longest_of[1] / 1s << " s; " << years.deaths
                                              << " deaths of active keys in " << days << " days");

@@ -27,8 +27,6 @@
 
 namespace keyherd::test {
 
-// How the provider treats each secret, and whether it is up at all. It refuses secrets that are not
-// of this world.
 inline net::HttpResponse told_off(int status) {
   net::HttpResponse response;
   response.status = status;
@@ -37,6 +35,8 @@ inline net::HttpResponse told_off(int status) {
   return response;
 }
 
+// How the provider treats each secret, and whether it is up at all. It refuses secrets that are not
+// of this world.
 struct FakeProvider {
   std::map<std::string, int> status;  // by secret; absent: 200
   int outage = 0;                     // answers everybody with this
