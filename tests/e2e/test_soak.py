@@ -92,8 +92,9 @@ class Soak(EndToEnd):
             f'[usage_logs.clients]\npath = "usage.jsonl*"\n\n[[notify]]\nwebhook = "http://127.0.0.1:{self.sink.port}/alerts"\n'
             f'severity = "info"\n\n[web.basic_auth_users.guest]\nrole = "read"\npassword_hash = "{PASSWORD_HASH}"\n',
             environment_for(KEYS))
+        # What was received while the clock was behind would be due to go when it is 400 days ahead.
         self.agent.config_path.write_text(self.agent.config_path.read_text().replace('"keyherd.db"', '"disk/keyherd.db"')
-                                          .replace('"debug"', '"info"'))
+                                          .replace('"debug"', '"info"\nkeep_usage = "3660d"'))
         self.agent.environment.update(
             ASAN_OPTIONS=f"exitcode=66:quarantine_size_mb=8:detect_leaks={int(IS_ROOT)}",
             UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="exitcode=66:history_size=4")
